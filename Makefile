@@ -1,0 +1,37 @@
+# Everything a person runs. Each target works on a fresh machine with Python 3.11+ and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test test-slow bench lint clean
+help:
+	@echo "make demo       install, run the main job on a small corpus, say what it found"
+	@echo "make test       install, run the tests"
+	@echo "make test-slow  also the tests that take longer"
+	@echo "make bench      measure speed and memory (tests/bench/README.md)"
+	@echo "make lint       ruff"
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python -m workbench demo --out demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m 'slow or not slow'
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+lint: $(STAMP)
+	$(BIN)/python -m pip install --quiet ruff
+	$(BIN)/ruff check workbench tests
+
+clean:
+	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .hypothesis
