@@ -1,0 +1,44 @@
+"""The command line: parsing and exit codes; each command is one library call.
+
+Exit codes: 0 done; 1 it went wrong and the message says how; 2 usage (an argument, a rule or a corpus that cannot be
+used as given); 3 some shards failed; 4 a canary was missed; 130 interrupted. Expected errors never show a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from workbench.errors import WorkbenchError
+
+app = typer.Typer(
+    name="workbench",
+    help="Make, measure and run secret-scanning partner patterns over Parquet corpora of public commits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print local variables, and those hold tokens
+    rich_markup_mode=None,
+)
+
+
+def _register() -> None:
+    """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
+    from workbench.cli import corpus
+
+    app.add_typer(corpus.app, name="corpus")
+
+
+_register()
+
+
+def main() -> None:
+    """Run the command line and exit with the documented code."""
+    try:
+        app()
+    except WorkbenchError as error:
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted.", err=True)
+        sys.exit(130)
