@@ -1,0 +1,1 @@
+"""Rules: as written (:mod:`text`), validated and hashed (:mod:`rule`), judged (:mod:`lint`), sampled (:mod:`samples`)."""

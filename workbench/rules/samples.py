@@ -1,0 +1,102 @@
+"""Samples: valid tokens made from a format, fresh at each use and the same for the same seed.
+
+They stand for the test account a partner gives GitHub. No sample is ever written to a file of this project.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+
+import re2
+
+from workbench.errors import RulesError
+from workbench.rules import checks, pattern
+from workbench.rules.load import compile_re2
+from workbench.rules.rule import Format, SecretType
+
+_TRIES = 400
+
+
+@lru_cache(maxsize=8192)
+def _compiled(expression: str) -> re2._Regexp:
+    return compile_re2(expression)
+
+
+def refusal(fmt: Format, token: bytes, *, skip: frozenset[str] = frozenset()) -> str | None:
+    """Which check of ``fmt`` refuses ``token``: a stage's name, or None when all hold.
+
+    The stages, in order: ``must_match``, ``must_not_match``, ``checksum``, ``placeholder``, ``entropy``; those named in
+    ``skip`` are not run.
+    """
+    if "must_match" not in skip and any(not _compiled(p).search(token) for p in fmt.must_match):
+        return "must_match"
+    if "must_not_match" not in skip and any(_compiled(p).search(token) for p in fmt.must_not_match):
+        return "must_not_match"
+    if fmt.checksum is not None and "checksum" not in skip and not checks.CHECKSUMS[fmt.checksum].verify(token):
+        return "checksum"
+    if fmt.drop_placeholders and "placeholder" not in skip and checks.made_up(token, prefix=prefix_length(fmt)):
+        return "placeholder"
+    if fmt.min_entropy is not None and "entropy" not in skip and checks.entropy(token) < fmt.min_entropy:
+        return "entropy"
+    return None
+
+
+@lru_cache(maxsize=8192)
+def _prefix_length(expression: str) -> int:
+    return len(pattern.literal_prefix(pattern.parse(expression)))
+
+
+def prefix_length(fmt: Format) -> int:
+    """Bytes at the start of every token of ``fmt`` that are the format's own."""
+    return _prefix_length(fmt.pattern)
+
+
+def make_sample(secret_type: SecretType, index: int, *, seed: int | str) -> bytes:
+    """A valid token of format ``index`` of ``secret_type``, decided by ``seed``.
+
+    Raises :class:`RulesError` when the format's own checks refuse every string its pattern makes.
+    """
+    fmt = secret_type.formats[index]
+    rng = random.Random(f"{seed}:{secret_type.type}:{index}")
+    tree = pattern.parse(fmt.sample or fmt.pattern)
+    whole = _compiled(fmt.pattern)
+    refused: dict[str, int] = {}
+    for _ in range(_TRIES):
+        token = pattern.generate(tree, rng)
+        if fmt.checksum is not None:
+            token = checks.CHECKSUMS[fmt.checksum].repair(token)
+        stage = "pattern" if not whole.fullmatch(token) else refusal(fmt, token)
+        if stage is None:
+            return token
+        refused[stage] = refused.get(stage, 0) + 1
+    worst = max(refused, key=lambda k: refused[k])
+    raise RulesError([f"{secret_type.type}: got no sample of format {fmt.label} in {_TRIES} tries ({worst} refused "
+                      f"{refused[worst]}), expected its checks to pass what its pattern makes, do narrow the pattern or "
+                      "give sample: a pattern to make samples from"])
+
+
+def spoil_checksum(secret_type: SecretType, index: int, *, seed: int | str) -> bytes:
+    """A token of the format's shape whose checksum does not hold. Raises ValueError for a format without one."""
+    fmt = secret_type.formats[index]
+    if fmt.checksum is None:
+        raise ValueError(f"Expected a format with a checksum but got {secret_type.type} {fmt.label}")
+    check = checks.CHECKSUMS[fmt.checksum]
+    return check.spoil(make_sample(secret_type, index, seed=seed))
+
+
+def make_placeholder(secret_type: SecretType, index: int, *, seed: int | str) -> bytes:
+    """A made-up token as documentation prints them: the sample's own prefix, then ``EXAMPLE`` or ``xxxxxxx``.
+
+    It need not match the pattern: what matters is that nothing is reported for it.
+    """
+    fmt = secret_type.formats[index]
+    token = make_sample(secret_type, index, seed=seed)
+    keep = max(prefix_length(fmt), 4)
+    body = len(token) - keep
+    upper = token[keep:].upper() == token[keep:]
+    filler = b"X" * body if upper else b"x" * body
+    if body >= 14:
+        word = b"EXAMPLE" if upper else b"example"
+        filler = filler[: body - len(word)] + word
+    return token[:keep] + filler
