@@ -50,8 +50,8 @@ PAIR = pa.struct(
         pa.field("pair_type", pa.string(), nullable=False),
         # Indices into the row's matches, in the order of the pair's parts in the rule.
         pa.field("parts", pa.list_(pa.field("item", pa.int32(), nullable=False)), nullable=False),
-        pa.field("gap_bytes", pa.int64(), nullable=False),  # sum of gaps between neighbouring parts
-        pa.field("gap_lines", pa.int32(), nullable=False),  # largest line gap between neighbouring parts
+        pa.field("gap_bytes", pa.int64(), nullable=False),  # from the end of the first part to the start of the last
+        pa.field("gap_lines", pa.int32(), nullable=False),  # from the last line of the first part to the first line of the last
     ]
 )
 
@@ -62,7 +62,7 @@ NEAR_MISS = pa.struct(
         pa.field("missing_type", pa.string(), nullable=False),  # the secret type it lacked
         # "absent": the blob has no such part; "bytes", "lines": outside the window; "order": on the wrong side;
         # "overlap": the spans share bytes; "taken": the part in reach belongs to another pair;
-        # "incomplete": two parts of a triple are in reach of each other but the third is not.
+        # "incomplete": every part of a triple is in reach of this one, but not all of them of each other.
         pa.field("limit", pa.string(), nullable=False),
         pa.field("closest", pa.int32()),  # index into matches; null when absent
         pa.field("gap_bytes", pa.int64()),
