@@ -1,0 +1,236 @@
+"""A part is one Parquet file of a corpus, as it is written: blobs or locations, hashed on the way to disk.
+
+Rows gather in memory until they fill a row group, which a thread of its own encodes and writes while the next one
+gathers; at most one is under way. A part is named ``*.partial`` until :meth:`finish` renames it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workbench.corpora.manifest import CorpusFile, sync_folder
+from workbench.corpora.paths import PATH_CLASS, with_path_class
+from workbench.schemas import BLOBS, LOCATIONS
+
+_MAX_ROWS = 1 << 20
+"""Rows of a blobs row group, however small they are: ids and sizes weigh too."""
+_LOCATION_ROWS = 1 << 17
+_PARTIAL = ".partial"
+
+
+class HashingFile:
+    """A file open for writing that knows the SHA-256 of what it was given."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115 - closed by close()
+        self._hash = hashlib.sha256()
+        self._position = 0
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def write(self, data: Any) -> int:
+        self._hash.update(data)
+        self._file.write(data)
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file once its bytes are on the disk."""
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+class _Parts:
+    """The parts of one folder that one writer makes: opened when first needed, closed when full or finished."""
+
+    def __init__(self, folder: Path, schema: pa.Schema, **options: Any) -> None:
+        self._folder = folder
+        self._schema = schema
+        self._options = options
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"write-{folder.name}")
+        self._under_way: Future[None] | None = None
+        self._file: HashingFile | None = None
+        self._writer: pq.ParquetWriter | None = None
+        self._path: Path | None = None
+        self._rows = 0
+        self._done: list[tuple[Path, CorpusFile]] = []
+
+    def _send(self, batch: pa.RecordBatch) -> None:
+        """Have ``batch`` written as a row group; waits for the one before."""
+        self._wait()
+        self._under_way = self._thread.submit(self._write, batch)
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            under_way, self._under_way = self._under_way, None
+            under_way.result()
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        if self._writer is None:
+            self._path = self._next_path()
+            self._file = HashingFile(self._path)
+            self._writer = pq.ParquetWriter(self._file, self._schema, write_batch_size=1024, **self._options)
+        self._writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
+        self._rows += batch.num_rows
+
+    def _next_path(self) -> Path:
+        taken = [int(p.name[5:10]) for p in self._folder.glob("part-[0-9][0-9][0-9][0-9][0-9].parquet*")]
+        return self._folder / f"part-{max(taken, default=-1) + 1:05d}.parquet{_PARTIAL}"
+
+    def _close_part(self) -> None:
+        """End the open part, if there is one; it keeps its ``.partial`` name."""
+        self._wait()
+        if self._writer is None or self._file is None or self._path is None:
+            return
+        self._writer.close()
+        self._file.close()
+        final = self._path.name.removesuffix(_PARTIAL)
+        entry = CorpusFile(f"{self._folder.name}/{final}", self._file.hexdigest(), self._rows, self._file.tell())
+        self._done.append((self._path, entry))
+        self._writer, self._file, self._path, self._rows = None, None, None, 0
+
+    def _finish_parts(self) -> list[CorpusFile]:
+        """Give every part its name; what they hold is on the disk when this returns."""
+        self._close_part()
+        files = []
+        for partial, entry in self._done:
+            os.rename(partial, partial.with_name(partial.name.removesuffix(_PARTIAL)))
+            files.append(entry)
+        if files:
+            sync_folder(self._folder)
+        self._done = []
+        return files
+
+    def discard(self) -> None:
+        """Delete every part that has no name yet, and stop."""
+        try:
+            self._wait()
+        except Exception:  # noqa: BLE001, S110 - what could not be written is being dropped anyway
+            pass
+        self._thread.shutdown()
+        if self._file is not None and self._path is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+        self._writer, self._file, self._path = None, None, None
+        for partial, _ in self._done:
+            partial.unlink(missing_ok=True)
+        self._done = []
+
+
+class BlobParts(_Parts):
+    """Parts that hold blobs: LZ4, no dictionary, statistics on ``size`` only.
+
+    Content is gathered in one buffer of ``row_group_bytes`` that becomes the Arrow column as it is, so a blob is
+    copied once and its own memory can go.
+    """
+
+    def __init__(self, folder: Path, *, row_group_bytes: int, file_bytes: int) -> None:
+        super().__init__(folder, BLOBS, compression="lz4", use_dictionary=False, write_statistics=["size"])
+        self._row_group_bytes = row_group_bytes
+        self._file_bytes = file_bytes
+        self._part_bytes = 0
+        self.content_bytes = 0
+        self._rows_added = 0
+        self._start_group()
+
+    def _start_group(self) -> None:
+        self._buffer: bytearray | None = None
+        self._ids: list[str] = []
+        self._ends = [0]
+
+    def add(self, blob_id: str, content: bytes) -> None:
+        """Add one blob; the caller has made sure that it is new."""
+        if self._ids and (self._ends[-1] + len(content) > self._row_group_bytes or len(self._ids) >= _MAX_ROWS):
+            self._flush()
+        self.content_bytes += len(content)
+        self._rows_added += 1
+        if len(content) > self._row_group_bytes:  # a row group of its own
+            self._emit([blob_id], pa.array([len(content)], pa.int64()), pa.array([content], pa.large_binary()))
+            return
+        if self._buffer is None:
+            self._buffer = bytearray(self._row_group_bytes)
+        start = self._ends[-1]
+        self._buffer[start : start + len(content)] = content
+        self._ids.append(blob_id)
+        self._ends.append(start + len(content))
+
+    def _flush(self) -> None:
+        if not self._ids:
+            return
+        offsets = pa.array(self._ends, pa.int64())
+        sizes = pc.subtract(offsets[1:], offsets[:-1])
+        buffers = [None, offsets.buffers()[1], pa.py_buffer(self._buffer)]
+        content = pa.Array.from_buffers(pa.large_binary(), len(self._ids), buffers)
+        ids = self._ids
+        self._start_group()
+        self._emit(ids, sizes, content)
+
+    def _emit(self, ids: list[str], sizes: pa.Array, content: pa.Array) -> None:
+        if self._part_bytes >= self._file_bytes:
+            self._close_part()
+            self._part_bytes = 0
+        self._part_bytes += content.nbytes
+        self._send(pa.record_batch([pa.array(ids, pa.string()), sizes, content], schema=BLOBS))
+
+    def finish(self) -> tuple[list[CorpusFile], int, int]:
+        """End the open part and name all parts. Returns (files, blobs, bytes of content) since the last time."""
+        self._flush()
+        files = self._finish_parts()
+        counts = self._rows_added, self.content_bytes
+        self._part_bytes = self._rows_added = self.content_bytes = 0
+        return files, *counts
+
+
+class LocationParts(_Parts):
+    """Parts that hold locations: zstd and dictionaries, for they repeat themselves and are not scanned."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, LOCATIONS.append(PATH_CLASS), compression="zstd")
+        self._columns: list[list[Any]] = [[] for _ in LOCATIONS]
+        self._rows_added = 0
+
+    def add(self, row: tuple[str, str, str, str, str, datetime | int | None, str]) -> None:
+        """Add one location, in the order of ``schemas.LOCATIONS``."""
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+        if len(self._columns[0]) >= _LOCATION_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        rows = len(self._columns[0])
+        if not rows:
+            return
+        arrays = [pa.array(column, f.type) for column, f in zip(self._columns, LOCATIONS, strict=True)]
+        for column in self._columns:
+            column.clear()
+        self._rows_added += rows
+        self._send(with_path_class(pa.record_batch(arrays, schema=LOCATIONS)))
+
+    def finish(self) -> tuple[list[CorpusFile], int]:
+        """End the open part and name all parts. Returns (files, locations) since the last time."""
+        self._flush()
+        files = self._finish_parts()
+        rows, self._rows_added = self._rows_added, 0
+        return files, rows

@@ -1,0 +1,330 @@
+"""A corpus as it is read: shards to hand out, batches to scan, one blob to show, locations to join.
+
+A shard is a run of row groups of one blobs file: the unit of work, of progress and of resume. Its id names the
+content of the file, not its path, so a corpus may be moved or copied between two runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from workbench.corpora.blob_index import BlobIndex
+from workbench.corpora.manifest import CorpusFile, Manifest
+from workbench.corpora.paths import PATH_CLASS, with_path_class
+from workbench.errors import CorpusError, ShardError, UsageError
+from workbench.model import BlobId, ShardId
+from workbench.schemas import BLOBS, LOCATIONS
+
+SHARD_BYTES = 256 << 20
+BATCH_BYTES = 64 << 20
+_STREAM_BUFFER_BYTES = 1 << 20
+_LOCATION_ROWS = 1 << 17
+_WHOLE_GROUP_SLACK = 1.25
+"""A row group up to this many times ``batch_bytes`` is read in one piece: row groups are only about as large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Row groups ``first`` to ``last`` (inclusive) of the blobs file at ``path``, which is ``file_bytes`` long.
+
+    ``content_bytes`` is what the rows' content takes, known to about a tenth of a percent (it is read off the footer).
+    """
+
+    shard_id: ShardId
+    path: str
+    first: int
+    last: int
+    rows: int
+    content_bytes: int
+    file_bytes: int
+
+
+class Corpus:
+    """An open corpus. Holds no file open; safe to share between threads."""
+
+    def __init__(self, folder: Path, manifest: Manifest, footers: dict[str, pq.FileMetaData]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self._footers = footers
+        self._index: BlobIndex | None = None
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Corpus:
+        """Open the corpus in ``folder``.
+
+        Checks sizes, footers, columns and row counts of all its files, not their hashes (``workbench corpus verify``
+        does). Raises :class:`~workbench.errors.CorpusError` naming the first file that is not as the manifest says.
+        """
+        root = Path(folder).absolute()
+        manifest = Manifest.load(root)
+        blobs = {f.path: _footer(root / f.path, f, BLOBS) for f in manifest.blob_files}
+        for file in manifest.location_files:
+            _footer(root / file.path, file, LOCATIONS)
+        return cls(root, manifest, blobs)
+
+    @property
+    def location_files(self) -> tuple[Path, ...]:
+        """The locations files' absolute paths, for engines that read Parquet themselves."""
+        return tuple(self.folder / f.path for f in self.manifest.location_files)
+
+    @property
+    def blob_files(self) -> tuple[Path, ...]:
+        """The blobs files' absolute paths."""
+        return tuple(self.folder / f.path for f in self.manifest.blob_files)
+
+    def shards(self, shard_bytes: int = SHARD_BYTES) -> list[Shard]:
+        """The corpus as shards of about ``shard_bytes`` of content, in the manifest's order; none when it is empty.
+
+        The same files and ``shard_bytes`` give the same shards. A row group is never split.
+        """
+        if shard_bytes < 1:
+            raise UsageError(f"Expected shard_bytes over 0 but got {shard_bytes}")
+        return [s for f in self.manifest.blob_files for s in self._shards_of(f, shard_bytes)]
+
+    def locations(self, blob_ids: Iterable[str] | pa.Array | pa.ChunkedArray | None = None) -> pa.Table:
+        """Where blobs occur: columns of ``schemas.LOCATIONS`` and ``path_class``, in the order they were added.
+
+        With ``blob_ids``, only those blobs'; the rest is dropped while reading, so memory follows the result.
+        Raises CorpusError when a file cannot be read.
+        """
+        if not self.location_files:
+            return LOCATIONS.append(PATH_CLASS).empty_table()
+        wanted = None if blob_ids is None else _id_array(blob_ids)
+        tables = [_read_locations(path, wanted) for path in self.location_files]
+        return pa.concat_tables(tables)
+
+    def blob(self, blob_id: BlobId | str) -> bytes:
+        """The content of one blob.
+
+        The first call reads all blob ids (about a second for 10 million, 16 bytes of memory each); later ones cost
+        one row group. Raises CorpusError when the corpus does not hold it.
+        """
+        check_blob_id(blob_id)
+        if self._index is None:
+            self._index = BlobIndex.read(self.blob_files)
+        for file, row in self._index.find(blob_id):
+            found, content = self._row(self.manifest.blob_files[file], row)
+            if found == blob_id:
+                return content
+        raise CorpusError(f"Corpus {self.folder}: no blob {blob_id} in it", path=self.folder)
+
+    def _row(self, file: CorpusFile, row: int) -> tuple[str, bytes]:
+        """Blob id and content of one row of a blobs file; a null content is empty."""
+        footer = self._footers[file.path]
+        group = 0
+        while row >= footer.row_group(group).num_rows:
+            row -= footer.row_group(group).num_rows
+            group += 1
+        shard_id = ShardId(f"{file.sha256[:16]}:{group}-{group}")
+        for batch in read_batches(Shard(shard_id, str(self.folder / file.path), group, group, 0, 0, file.bytes)):
+            if row < batch.num_rows:
+                return batch.column("blob_id")[row].as_py(), batch.column("content")[row].as_py() or b""
+            row -= batch.num_rows
+        raise ShardError(f"Shard {shard_id} of {file.path}: fewer rows than its footer says", shard_id=shard_id)
+
+    def _content_bytes(self, file: CorpusFile, group: int) -> int:
+        known = _group_content_bytes(self._footers[file.path].row_group(group))
+        if known is not None:
+            return known
+        with pq.ParquetFile(self.folder / file.path, pre_buffer=False) as parquet:
+            return pc.sum(parquet.read_row_group(group, columns=["size"]).column(0)).as_py() or 0
+
+    def _shards_of(self, file: CorpusFile, shard_bytes: int) -> Iterator[Shard]:
+        footer = self._footers[file.path]
+        sizes = [self._content_bytes(file, group) for group in range(footer.num_row_groups)]
+        first, rows, content = 0, 0, 0
+        for group, size in enumerate(sizes):
+            rows += footer.row_group(group).num_rows
+            content += size
+            is_last = group + 1 == len(sizes)
+            # Stop where adding the next group would take the shard further from its size than leaving it out.
+            if is_last or content + sizes[group + 1] / 2 > shard_bytes:
+                shard_id = ShardId(f"{file.sha256[:16]}:{first}-{group}")
+                path = str(self.folder / file.path)
+                yield Shard(shard_id, path, first, group, rows, content, file.bytes)
+                first, rows, content = group + 1, 0, 0
+
+
+def read_batches(
+    shard: Shard, *, batch_bytes: int = BATCH_BYTES, columns: Iterable[str] = tuple(BLOBS.names)
+) -> Iterator[pa.RecordBatch]:
+    """The shard's rows as batches of about ``batch_bytes`` of content, with the schema ``BLOBS`` (or some columns).
+
+    Holds about one batch, and reads on one thread: callers parallelise over shards. A row group far larger than
+    ``batch_bytes`` is streamed in pieces; a single blob larger than that makes a batch about its own size. A null
+    content is passed on as null (the column then says it is nullable). Empty batches are not yielded.
+
+    Raises :class:`~workbench.errors.ShardError` when the file is missing, changed or cannot be read.
+    """
+    names = list(columns)
+    unknown = [n for n in names if n not in BLOBS.names]
+    if unknown or batch_bytes < 1:
+        raise UsageError(f"Expected columns of {BLOBS.names} and batch_bytes over 0 but got {names}, {batch_bytes}")
+    try:
+        actual = os.stat(shard.path).st_size
+        if actual != shard.file_bytes:
+            raise OSError(f"the file is {actual} bytes long, expected {shard.file_bytes}")
+        with pq.ParquetFile(shard.path, pre_buffer=False) as parquet:
+            for group in range(shard.first, shard.last + 1):
+                for batch in _group_batches(parquet, shard.path, group, names, batch_bytes):
+                    if batch.num_rows:
+                        yield _as_blobs(batch, names)
+    except (pa.ArrowException, OSError, KeyError, IndexError) as error:
+        raise ShardError(
+            f"Shard {shard.shard_id} of {shard.path} (row groups {shard.first}-{shard.last}) cannot be read: {error}. "
+            "Run `workbench corpus verify` and copy the file again",
+            shard_id=shard.shard_id,
+        ) from error
+
+
+def _group_batches(
+    parquet: pq.ParquetFile, path: str, group: int, names: list[str], batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    """One row group, in one piece when it is about as large as a batch, streamed when it is larger."""
+    footer = parquet.metadata.row_group(group)
+    sizes = None
+    if "content" in names:
+        content_bytes = _group_content_bytes(footer)
+        if content_bytes is None or content_bytes > batch_bytes * _WHOLE_GROUP_SLACK:
+            sizes = parquet.read_row_group(group, columns=["size"], use_threads=False).column(0)
+            content_bytes = pc.sum(sizes).as_py() or 0
+        if content_bytes <= batch_bytes * _WHOLE_GROUP_SLACK:
+            sizes = None
+    if sizes is None:
+        yield from parquet.read_row_group(group, columns=names, use_threads=False).to_batches()
+        return
+    # buffer_size makes Arrow read a column page by page; without it the whole compressed column would be held.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_STREAM_BUFFER_BYTES) as streamed:
+        rows = _rows_a_batch(sizes, batch_bytes)
+        yield from streamed.iter_batches(rows, row_groups=[group], columns=names, use_threads=False)
+
+
+def _rows_a_batch(sizes: pa.ChunkedArray, batch_bytes: int) -> int:
+    """The most rows, a power of two, such that no batch of so many passes ``batch_bytes``.
+
+    Where one blob alone is larger than that, a batch may pass that blob's size by a quarter: one giant among many
+    small ones must not make every batch a row long.
+    """
+    values = pc.fill_null(sizes, 0).to_numpy().astype(np.int64)
+    limit = max(batch_bytes, int(values.max(initial=0) * 1.25))
+    ends = np.concatenate(([0], np.cumsum(values)))
+    rows = 1
+    while rows < len(values):
+        wider = ends[:: rows * 2]
+        if np.diff(np.append(wider, ends[-1])).max() > limit:
+            break
+        rows *= 2
+    return rows
+
+
+def _group_content_bytes(group: pq.RowGroupMetaData) -> int | None:
+    """Bytes of content in a row group as its footer has it; None when a dictionary hides it."""
+    for index in range(group.num_columns):
+        column = group.column(index)
+        if column.path_in_schema == "content":
+            if column.has_dictionary_page:
+                return None
+            return max(0, column.total_uncompressed_size - 4 * group.num_rows)  # each value's length takes 4 bytes
+    return 0
+
+
+def _as_blobs(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    """``batch`` with the types of ``BLOBS``, copying offsets at most."""
+    arrays, fields = [], []
+    for name in names:
+        array, field = batch.column(name), BLOBS.field(name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if array.type != field.type:
+            array = array.cast(field.type)
+        arrays.append(array)
+        fields.append(field.with_nullable(True) if array.null_count else field)
+    return pa.record_batch(arrays, schema=pa.schema(fields))
+
+
+def _footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMetaData:
+    """The footer of a corpus file, once it is known to be what the manifest says and of the right shape."""
+    size = path.stat().st_size
+    if size != file.bytes:
+        raise CorpusError(f"{path}: Expected {file.bytes} bytes but got {size}. Copy the file again", path=path)
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as parquet:
+            footer, found = parquet.metadata, parquet.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{path}: not a whole Parquet file: {error}. Copy the file again", path=path) from error
+    if footer.num_rows != file.rows:
+        raise CorpusError(f"{path}: Expected {file.rows} rows but got {footer.num_rows}. Copy the file again", path=path)
+    for field in schema:
+        at = found.get_field_index(field.name)
+        if at < 0:
+            raise CorpusError(
+                f"{path}: Expected a column {field.name} but got {', '.join(found.names)}. Import the file with "
+                "`workbench corpus import` if it has another schema",
+                path=path,
+            )
+        if not _fits(found.field(at).type, field.type):
+            raise CorpusError(
+                f"{path}: Expected column {field.name} of type {field.type} but got {found.field(at).type}. Import the "
+                "file with `workbench corpus import` if it has another schema",
+                path=path,
+            )
+    return footer
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether a column of type ``found`` can stand in for ``expected`` without looking at its values."""
+    is_type = pa.types
+    if is_type.is_dictionary(found):
+        found = found.value_type
+    if is_type.is_null(found):
+        return expected == LOCATIONS.field("committed_at").type or expected == LOCATIONS.field("url").type
+    text = (is_type.is_string, is_type.is_large_string, is_type.is_string_view)
+    if expected == BLOBS.field("content").type:
+        binary = (is_type.is_binary, is_type.is_large_binary, is_type.is_binary_view)
+        return any(check(found) for check in (*text, *binary))
+    if is_type.is_string(expected):
+        return any(check(found) for check in text)
+    if is_type.is_timestamp(expected):
+        return is_type.is_timestamp(found)
+    return is_type.is_integer(found)
+
+
+def check_blob_id(blob_id: str) -> None:
+    """Raise UsageError unless ``blob_id`` is 40 lower-case hex digits."""
+    if len(blob_id) != 40 or not set(blob_id) <= set("0123456789abcdef"):
+        raise UsageError(f"Expected 40 lower-case hex digits but got blob_id={blob_id!r}")
+
+
+def _id_array(blob_ids: Iterable[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(blob_ids, pa.ChunkedArray):
+        return blob_ids.combine_chunks().cast(pa.string())
+    if isinstance(blob_ids, pa.Array):
+        return blob_ids.cast(pa.string())
+    return pa.array(blob_ids, pa.string())
+
+
+def _read_locations(path: Path, wanted: pa.Array | None) -> pa.Table:
+    """The rows of a locations file, or those of the blobs ``wanted``."""
+    try:
+        scanner = ds.dataset(path, format="parquet").scanner(
+            filter=None if wanted is None else ds.field("blob_id").isin(wanted),
+            batch_size=_LOCATION_ROWS,
+            batch_readahead=2,
+            fragment_readahead=1,
+        )
+        table = scanner.to_table()
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{path}: the locations cannot be read: {error}. Copy the file again", path=path) from error
+    columns = [table.column(field.name).cast(field.type) for field in LOCATIONS]
+    return with_path_class(pa.table(columns, schema=LOCATIONS)) if PATH_CLASS.name not in table.schema.names else (
+        pa.table([*columns, table.column(PATH_CLASS.name)], schema=LOCATIONS.append(PATH_CLASS))
+    )

@@ -1,0 +1,235 @@
+"""A corpus writer adds blobs and their locations to a corpus; every ingester uses it.
+
+It only ever adds files. New ones are written under a ``.partial`` name and renamed when whole, and the manifest is
+replaced last, so a crash at any point leaves the corpus as it was. A lock lets one writer at a time into a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from workbench.corpora.blob_index import blob_id_digits
+from workbench.corpora.digests import DigestSet
+from workbench.corpora.lock import FolderLock
+from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_NAME, Manifest
+from workbench.corpora.parts import BlobParts, LocationParts
+from workbench.errors import CorpusError, UsageError
+from workbench.model import SOURCES, BlobId
+
+ROW_GROUP_BYTES = 64 << 20
+FILE_BYTES = 1 << 30
+MAX_BLOB_BYTES = (1 << 31) - 1
+"""Parquet counts a value's bytes in 31 bits."""
+
+
+def blob_id_of(content: bytes) -> BlobId:
+    """Git's id of ``content`` as a blob: 40 lower-case hex digits."""
+    return BlobId(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())
+
+
+class CorpusWriter:
+    """Adds to the corpus in ``folder``, which is made when it is not there.
+
+    A context manager: leaving it publishes what was added, leaving it by an exception drops what was not yet
+    published. ``name`` is for a new corpus (default: the folder's name); ``made`` says in a few words how what is
+    added came to be. Memory: about 4 times ``row_group_bytes``, plus 12 bytes for each blob the corpus holds.
+
+    Raises :class:`~workbench.errors.CorpusError` when the folder holds something other than a corpus or another
+    process is writing to it.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        name: str = "",
+        made: str = "",
+        row_group_bytes: int = ROW_GROUP_BYTES,
+        file_bytes: int = FILE_BYTES,
+    ) -> None:
+        if row_group_bytes < 1 or file_bytes < 1:
+            raise UsageError(f"Expected sizes over 0 but got {row_group_bytes=} and {file_bytes=}")
+        self.folder = Path(folder)
+        self._made = made
+        self._prepare_folder()
+        self._lock = FolderLock(self.folder)
+        try:
+            is_new = not (self.folder / MANIFEST_NAME).exists()
+            self.manifest = Manifest(name=name or self.folder.resolve().name) if is_new else Manifest.load(self.folder)
+            self._remove_leftovers()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._dirty = is_new
+        self._known: DigestSet | None = None
+        self._skipped: Counter[str] = Counter()
+        self._repositories: dict[str, Mapping[str, Any]] = {}
+        self._blobs = BlobParts(self.folder / BLOBS_FOLDER, row_group_bytes=row_group_bytes, file_bytes=file_bytes)
+        self._locations = LocationParts(self.folder / LOCATIONS_FOLDER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    @property
+    def known(self) -> DigestSet:
+        """The ids (20 bytes each) of all blobs the corpus holds or has been given. Read from disk on first use."""
+        if self._known is None:
+            self._known = self._read_known()
+        return self._known
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of content added since the corpus was last published."""
+        return self._blobs.content_bytes
+
+    def has_blob(self, blob_id: BlobId | str) -> bool:
+        """Whether the corpus holds the blob or has been given it."""
+        return _digest(blob_id) in self.known
+
+    def add_blob(self, blob_id: BlobId | str, content: bytes) -> bool:
+        """Add a blob; False when the corpus has it already. ``blob_id`` is the caller's word (:func:`blob_id_of`).
+
+        Raises CorpusError for a content over 2 GiB, which Parquet cannot hold.
+        """
+        if len(content) > MAX_BLOB_BYTES:
+            raise CorpusError(
+                f"Blob {blob_id}: {len(content)} bytes are over {MAX_BLOB_BYTES}, the most Parquet holds. Skip it",
+                path=self.folder,
+            )
+        if not self.known.add(_digest(blob_id)):
+            return False
+        self._blobs.add(blob_id, content)
+        return True
+
+    def add_location(
+        self,
+        blob_id: BlobId | str,
+        *,
+        source: str,
+        repository: str,
+        revision: str,
+        path: str,
+        committed_at: datetime | int | None = None,
+        url: str = "",
+    ) -> None:
+        """Add one place where a blob occurs; the columns are those of ``schemas.LOCATIONS``.
+
+        ``committed_at`` is a datetime with a time zone, or microseconds since 1970 in UTC. Raises UsageError for a
+        source that is not one of ``model.SOURCES``.
+        """
+        if source not in SOURCES:
+            raise UsageError(f"Expected one of {', '.join(SOURCES)} but got source={source!r}")
+        self._locations.add((blob_id, source, repository, revision, path, committed_at, url))
+
+    def skip(self, reason: str, count: int = 1) -> None:
+        """Count something left out."""
+        self._skipped[reason] += count
+
+    def set_repository(self, repository: str, state: Mapping[str, Any]) -> None:
+        """Remember ``state`` (JSON values) for a repository, in place of what was remembered before."""
+        self._repositories[repository] = state
+
+    def publish(self) -> Manifest:
+        """Make everything added so far part of the corpus, and go on. Safe against a crash at any point."""
+        blob_files, blobs, content_bytes = self._blobs.finish()
+        location_files, locations = self._locations.finish()
+        changed = self._dirty or blob_files or location_files or self._skipped or self._repositories
+        if changed:
+            old = self.manifest
+            self.manifest = replace(
+                old,
+                files=old.files + tuple(blob_files) + tuple(location_files),
+                blobs=old.blobs + blobs,
+                locations=old.locations + locations,
+                content_bytes=old.content_bytes + content_bytes,
+                made=_joined(old.made, self._made),
+                skipped=dict(Counter(old.skipped) + self._skipped),
+                repositories={**old.repositories, **self._repositories},
+            )
+            self.manifest.save(self.folder)
+        self._dirty = False
+        self._skipped.clear()
+        self._repositories.clear()
+        return self.manifest
+
+    def close(self) -> Manifest:
+        """Publish, and let the next writer in. Returns the corpus's new manifest."""
+        try:
+            return self.publish()
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._lock.release()
+
+    def abort(self) -> None:
+        """Drop what was added since the last :meth:`publish`, and let the next writer in."""
+        self._blobs.discard()
+        self._locations.discard()
+        self._lock.release()
+
+    def _prepare_folder(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise CorpusError(f"Corpus {self.folder}: Expected a folder but found a file. Choose another path",
+                              path=self.folder)
+        if self.folder.is_dir() and not (self.folder / MANIFEST_NAME).exists():
+            own = {BLOBS_FOLDER, LOCATIONS_FOLDER}
+            others = sorted(p.name for p in self.folder.iterdir() if p.name not in own and not p.name.startswith("."))
+            if others:
+                raise CorpusError(
+                    f"Corpus {self.folder}: the folder has no {MANIFEST_NAME} but holds {others[0]!r}. "
+                    "Choose a new or an empty folder",
+                    path=self.folder,
+                )
+        for sub in (BLOBS_FOLDER, LOCATIONS_FOLDER):
+            (self.folder / sub).mkdir(parents=True, exist_ok=True)
+
+    def _remove_leftovers(self) -> None:
+        """Delete what a writer that crashed left half written. The lock says no other writer is at it."""
+        for pattern in (f"{BLOBS_FOLDER}/*.partial", f"{LOCATIONS_FOLDER}/*.partial", f".{MANIFEST_NAME}.*.partial"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
+
+    def _read_known(self) -> DigestSet:
+        known = DigestSet()
+        for file in self.manifest.blob_files:
+            path = self.folder / file.path
+            for digits in blob_id_digits(path):
+                try:
+                    known.add_hex(digits)
+                except ValueError as error:
+                    raise CorpusError(f"{path}: Expected hex digits in blob_id: {error}", path=path) from error
+        return known
+
+
+def _digest(blob_id: str) -> bytes:
+    try:
+        digest = bytes.fromhex(blob_id)
+    except ValueError:
+        digest = b""
+    if len(digest) != 20:
+        raise UsageError(f"Expected 40 hex digits but got blob_id={blob_id!r}")
+    return digest
+
+
+def _joined(before: str, now: str) -> str:
+    """``made`` of a corpus that several ingesters wrote: each said once."""
+    if not now or now in before.split("; "):
+        return before
+    return f"{before}; {now}" if before else now
