@@ -52,21 +52,22 @@ def parts(rows: Sequence[tuple[int, int, int, int, int]]) -> Parts:
     return Parts(*(np.ascontiguousarray(table[:, k]) for k in range(5)))
 
 
-def neighbourhoods(spans: Parts, reach: int, size: int) -> IntervalTree:
-    """Spans grown by ``reach`` bytes on both sides, merged where they touch, as a tree of the places to search.
+def neighbourhoods(low: np.ndarray, high: np.ndarray) -> IntervalTree:
+    """Grown spans ``[low, high)``, merged where they touch, as a tree of the places to search.
 
-    ``size`` is the blob's length in bytes; each interval's data is the number of spans it grew from.
+    Each interval's data is the number of spans it grew from. Sorted runs are merged before they enter the tree, whose
+    own merging takes a second for 40,000 spans.
     """
     tree = IntervalTree()
-    if not len(spans):
+    if not len(low):
         return tree
-    low = np.maximum(spans.start - reach, 0)
-    high = np.minimum(np.maximum.accumulate(spans.end) + reach, size)
+    order = np.argsort(low, kind="stable")
+    low, high = low[order], np.maximum.accumulate(high[order])
     first = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))
-    last = np.append(first[1:], len(spans)) - 1
-    for k, (a, b) in enumerate(zip(low[first], high[last], strict=True)):
-        if a < b:  # a tree refuses empty intervals
-            tree.addi(int(a), int(b), int(last[k] - first[k] + 1))
+    last = np.append(first[1:], len(low)) - 1
+    for a, b in zip(first.tolist(), last.tolist(), strict=True):
+        if low[a] < high[b]:  # a tree refuses empty intervals
+            tree.addi(int(low[a]), int(high[b]), b - a + 1)
     return tree
 
 

@@ -1,0 +1,223 @@
+"""Compiled rules: a rule set made ready to scan.
+
+Each format is searched in one of three ways. ``trigger``: it holds a rare literal, and the one Hyperscan call over the
+whole batch finds that. ``near``: it has none, but keywords must stand near, and those are searched instead. ``partner``:
+it has neither, is a part of a pair, and is looked for only inside the window round its partner's match.
+
+A compiled rule set is shared by threads; each scan takes a scratch of its own. It does not pickle: a worker compiles
+from rule text and compares :attr:`CompiledRules.hash`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import hyperscan
+import numpy as np
+import re2
+
+from workbench.errors import RulesError
+from workbench.rules import pattern as pat
+from workbench.rules.load import compile_re2, trigger_pattern
+from workbench.rules.rule import Format, Pair, RuleSet, SecretType, Window
+from workbench.rules.judge import prefix_length
+from workbench.rules.text import DEFAULT_BEFORE
+
+MOST_TOKEN_BYTES = 65_536
+"""Longest token of a format without an upper bound, in bytes: how far a confirm reads beyond its trigger."""
+
+Search = Literal["trigger", "near", "partner"]
+
+_ALNUM = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFormat:
+    """One format ready to confirm. ``whole`` finds delimiters and token, with the token as group ``group``; ``here``
+    does the same without `before`, for a start that is already known."""
+
+    secret_type: str
+    index: int
+    format: Format
+    search: Search
+    whole: re2._Regexp
+    here: re2._Regexp
+    group: int
+    plain_before: bool
+    reach: int  # most bytes from the start of `before` to the end of `after`
+    prefix: int
+    near: re2._Regexp | None
+
+    @property
+    def near_window(self) -> Window:
+        assert self.format.near is not None
+        return self.format.near.window
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a trigger's hit means: ``format`` may start ``back_least`` to ``back_most`` bytes before the hit's end.
+
+    For a keyword the distances are unused: the format is searched all over the window round it.
+    """
+
+    format: int
+    back_least: int
+    back_most: int
+    is_keyword: bool
+
+
+@dataclass(slots=True)
+class _TriggerTable:
+    """Expressions for Hyperscan, one a distinct trigger, with their lengths and targets."""
+
+    expressions: list[str] = field(default_factory=list)
+    caseless: list[bool] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    targets: list[list[Target]] = field(default_factory=list)
+    _known: dict[tuple[str, bool], int] = field(default_factory=dict)
+
+    def add(self, expression: str, caseless: bool, length: int, target: Target) -> None:
+        key = expression, caseless
+        if key not in self._known:
+            self._known[key] = len(self.expressions)
+            self.expressions.append(expression)
+            self.caseless.append(caseless)
+            self.lengths.append(length)
+            self.targets.append([])
+        self.targets[self._known[key]].append(target)
+
+
+class CompiledRules:
+    """A rule set with its Hyperscan database and RE2 programs."""
+
+    def __init__(self, rules: RuleSet, *, cache: Path | None = None) -> None:
+        """Compile ``rules``; with ``cache``, a folder, the database is kept there by content.
+
+        Raises :class:`RulesError` for an empty rule set, or when Hyperscan refuses a trigger.
+        """
+        if not rules.secret_types:
+            raise RulesError(["rules: got no secret type, expected at least one, do load rules (a scan with no rules "
+                              "must not report that nothing was found)"])
+        self.rules = rules
+        self.hash = rules.hash
+        self.part_types = rules.part_types()
+        self.formats: list[CompiledFormat] = []
+        table = _TriggerTable()
+        for secret in rules.secret_types.values():
+            for index, fmt in enumerate(secret.formats):
+                self._add(secret, index, fmt, table)
+        self.targets = table.targets
+        self.trigger_lengths = np.array(table.lengths, dtype=np.int64)
+        self.expressions = tuple(table.expressions)
+        self.pairs: tuple[Pair, ...] = tuple(rules.pairs.values())
+        self.partner_formats = _by_type(self.formats, "partner")
+        self.rule_of = rules.rule_of()
+        self._database = _database(table, cache)
+
+    def _add(self, secret: SecretType, index: int, fmt: Format, table: _TriggerTable) -> None:
+        found = pat.triggers(trigger_pattern(fmt))
+        search: Search = "trigger" if found else "near" if fmt.near else "partner"
+        number = len(self.formats)
+        self.formats.append(_compile_format(secret.type, index, fmt, search))
+        if search == "trigger":
+            for t in found:
+                table.add(t.expression, False, len(t), Target(number, t.back_least, t.back_most, False))
+        elif search == "near":
+            assert fmt.near is not None
+            for word in fmt.near.keywords:
+                table.add(_literal(word), True, len(word), Target(number, 0, 0, True))
+
+    def scratch(self) -> hyperscan.Scratch:
+        """Working memory for one scanning thread."""
+        return hyperscan.Scratch(self._database)
+
+    def hits(self, buffer: memoryview, scratch: hyperscan.Scratch) -> tuple[np.ndarray, np.ndarray]:
+        """Trigger numbers and end offsets (int64, bytes) of every trigger in ``buffer``, in the order found."""
+        ids: list[int] = []
+        ends: list[int] = []
+        add_id, add_end = ids.append, ends.append
+
+        def on_hit(trigger: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            add_id(trigger)
+            add_end(end)
+
+        self._database.scan(buffer, match_event_handler=on_hit, scratch=scratch)
+        return np.array(ids, dtype=np.int64), np.array(ends, dtype=np.int64)
+
+    def __reduce__(self) -> object:
+        raise TypeError("Compiled rules are not pickled: compile them again from the rule set and compare hashes")
+
+
+def _compile_format(secret_type: str, index: int, fmt: Format, search: Search) -> CompiledFormat:
+    low, high = pat.lengths(pat.parse(fmt.pattern))
+    before, after = (pat.lengths(pat.parse(p))[1] for p in (fmt.before, fmt.after))
+    del low
+    reach = min(high, MOST_TOKEN_BYTES) + before + after
+    group = 1 + compile_re2(fmt.before).groups
+    near = None
+    if fmt.near is not None:
+        near = compile_re2("(?i:" + "|".join(_literal(w) for w in fmt.near.keywords) + ")")
+    return CompiledFormat(
+        secret_type=secret_type, index=index, format=fmt, search=search,
+        whole=compile_re2(f"(?:{fmt.before})({fmt.pattern})(?:{fmt.after})"),
+        here=compile_re2(f"({fmt.pattern})(?:{fmt.after})"),
+        group=group, plain_before=fmt.before == DEFAULT_BEFORE, reach=reach, prefix=prefix_length(fmt), near=near)
+
+
+def _literal(word: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() else "".join(f"\\x{b:02x}" for b in c.encode()) for c in word)
+
+
+def _by_type(formats: list[CompiledFormat], search: Search) -> dict[str, list[CompiledFormat]]:
+    out: dict[str, list[CompiledFormat]] = {}
+    for f in formats:
+        if f.search == search:
+            out.setdefault(f.secret_type, []).append(f)
+    return out
+
+
+def _database(table: _TriggerTable, cache: Path | None) -> hyperscan.Database:
+    name = hashlib.sha256(repr((table.expressions, table.caseless, version("hyperscan"))).encode()).hexdigest()[:32]
+    file = cache / f"triggers-{name}.hs" if cache else None
+    if file is not None and file.is_file():
+        try:
+            return hyperscan.loadb(bytearray(file.read_bytes()), hyperscan.HS_MODE_BLOCK)
+        except hyperscan.HyperscanError:
+            pass  # made on another kind of processor, or damaged: it is only a cache
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    flags = [hyperscan.HS_FLAG_DOTALL | (hyperscan.HS_FLAG_CASELESS if c else 0) for c in table.caseless]
+    try:
+        database.compile(expressions=[e.encode() for e in table.expressions], ids=list(range(len(table.expressions))),
+                         elements=len(table.expressions), flags=flags)
+    except hyperscan.HyperscanError as error:
+        raise RulesError([f"rules: got triggers that Hyperscan refuses ({error}), expected it to compile them, do run "
+                          "workbench rules check, which names the format"]) from None
+    if file is not None:
+        _keep(file, hyperscan.dumpb(database))
+    return database
+
+
+def _keep(file: Path, data: bytes) -> None:
+    """Write a cache entry whole or not at all; a cache that cannot be written is no reason to stop."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=file.parent)
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        os.replace(temporary, file)
+    except OSError:
+        pass
+
+
+def starts_plain(blob: memoryview, at: int) -> bool:
+    """Whether GitHub's default `before` holds at ``at``: the blob's start, or a byte that is no letter or digit."""
+    return at == 0 or blob[at - 1] not in _ALNUM
+
+

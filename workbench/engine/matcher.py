@@ -1,0 +1,222 @@
+"""The matcher: from trigger hits in one blob to its confirmed matches.
+
+Three passes, surest first: formats with a trigger, formats with keywords near, and parts that are searched only round
+their partners' matches. Every pass ends in the same checks, so a match means the same whichever way it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.engine.compiled import CompiledFormat, CompiledRules, Target, starts_plain
+from workbench.engine.lines import Lines
+from workbench.engine.pairing import neighbourhoods
+from workbench.engine.trace import Stage, Trace
+from workbench.rules.judge import compiled as compiled_pattern
+from workbench.rules.judge import refusal
+from workbench.rules.rule import Window
+
+
+@dataclass(slots=True)
+class Match:
+    """A confirmed span ``[start, end)`` of a secret type in one blob (bytes; lines and columns 1-based)."""
+
+    secret_type: str
+    format: int
+    start: int
+    end: int
+    start_line: int
+    start_column: int
+    end_line: int
+    token: bytes
+    is_base64_encoded: bool = False
+    alertable: bool = False
+
+    def __repr__(self) -> str:  # the default would print the token
+        return f"Match({self.secret_type}, [{self.start}, {self.end}), line {self.start_line})"
+
+
+class BlobMatcher:
+    """The matches of one blob. ``blob`` is a view of its bytes; nothing here copies them."""
+
+    def __init__(self, blob: memoryview, compiled: CompiledRules, trace: Trace | None) -> None:
+        self._blob = blob
+        self._compiled = compiled
+        self._trace = trace
+        self._found: dict[tuple[str, int, int, int], None] = {}  # (type, start, end, format), an ordered set
+        self._lines: Lines | None = None
+
+    @property
+    def lines(self) -> Lines:
+        if self._lines is None:
+            self._lines = Lines(self._blob)
+        return self._lines
+
+    def matches(self, hits: Iterable[tuple[int, int]]) -> list[Match]:
+        """Matches of the blob, sorted by span, from its hits: (trigger number, end offset in the blob)."""
+        keywords: dict[int, list[tuple[int, int]]] = {}
+        for trigger, end in hits:
+            length = int(self._compiled.trigger_lengths[trigger])
+            for target in self._compiled.targets[trigger]:
+                if target.is_keyword:
+                    keywords.setdefault(target.format, []).append((end - length, end))
+                else:
+                    self._confirm(self._compiled.formats[target.format], target, end, length)
+        for number, spans in keywords.items():
+            fmt = self._compiled.formats[number]
+            self._search(fmt, self._grown(spans, fmt.near_window))
+        sure = self._resolve()
+        if not sure or not self._compiled.partner_formats:
+            return sorted(sure, key=_by_place)
+        return sorted(sure + self._partners(sure), key=_by_place)
+
+    # -- pass 1: a trigger says where a token may start ---------------------------------------------------------------
+
+    def _confirm(self, fmt: CompiledFormat, target: Target, end: int, length: int) -> None:
+        self._note(fmt, "trigger", end - length, end)
+        blob = self._blob
+        if fmt.plain_before and target.back_least == target.back_most:
+            start = end - target.back_most
+            if start < 0 or not starts_plain(blob, start):
+                self._note(fmt, "before", max(0, start), end)
+                return
+            found = fmt.here.match(blob, start, min(len(blob), start + fmt.reach))
+            if found is None:
+                self._note_no_pattern(fmt, start, end)
+                return
+            self._judge(fmt, *found.span(1))
+            return
+        latest = end - target.back_least
+        first, stop = max(0, end - target.back_most - 1), min(len(blob), latest + fmt.reach + 1)
+        if not self._sweep(fmt, first, stop, latest):
+            self._note(fmt, "pattern", first, end)
+
+    def _sweep(self, fmt: CompiledFormat, position: int, stop: int, latest: int, *, ends_after: int = 0,
+               claimed: list[Match] | None = None) -> bool:
+        """Judge every candidate between ``position`` and ``stop`` that begins at ``latest`` or before.
+
+        After a candidate that the checks refuse the search goes on one byte past its start, so that it never hides one
+        that overlaps it. Says whether there was any candidate.
+        """
+        seen = False
+        while position <= stop:
+            found = fmt.whole.search(self._blob, position, stop)
+            if found is None or found.start() > latest:
+                return seen
+            start, end = found.span(fmt.group)
+            position = found.start() + 1
+            if end < ends_after:
+                continue
+            seen = True
+            if claimed and any(m.start < end and start < m.end for m in claimed):
+                self._note(fmt, "claimed", start, end)
+            elif self._judge(fmt, start, end):
+                position = max(position, end)
+        return seen
+
+    # -- passes 2 and 3: a region is searched whole --------------------------------------------------------------------
+
+    def _search(self, fmt: CompiledFormat, low_high: tuple[np.ndarray, np.ndarray],
+                claimed: list[Match] | None = None) -> None:
+        for region in sorted(neighbourhoods(*low_high)):
+            first, stop = max(0, region.begin - fmt.reach), min(len(self._blob), region.end + fmt.reach)
+            self._sweep(fmt, first, stop, region.end, ends_after=region.begin, claimed=claimed)
+
+    def _partners(self, sure: list[Match]) -> list[Match]:
+        """Matches of parts that have no literal of their own, searched in the window round their partners."""
+        self._found.clear()
+        by_type: dict[str, list[Match]] = {}
+        for match in sure:
+            by_type.setdefault(match.secret_type, []).append(match)
+        for secret_type, formats in self._compiled.partner_formats.items():
+            rule = self._compiled.rule_of[secret_type]
+            grown: list[tuple[np.ndarray, np.ndarray]] = []
+            for pair in self._compiled.pairs:
+                if secret_type not in pair.parts:
+                    continue
+                beside = [m for part in pair.parts if part != secret_type for m in by_type.get(part, ())]
+                if beside:
+                    grown.append(self._grown([(m.start, m.end) for m in beside], pair.window))
+            if not grown:
+                continue
+            low, high = (np.concatenate([g[k] for g in grown]) for k in range(2))
+            claimed = [m for m in sure if self._compiled.rule_of[m.secret_type] == rule]
+            for fmt in formats:
+                self._search(fmt, (low, high), claimed)
+        return self._resolve()
+
+    def _grown(self, spans: list[tuple[int, int]], window: Window) -> tuple[np.ndarray, np.ndarray]:
+        """The spans grown by a window: their low and high ends in bytes."""
+        size = len(self._blob)
+        if window.unit == "file":
+            return np.array([0]), np.array([size])
+        if window.unit == "bytes":
+            table = np.array(spans, dtype=np.int64)
+            return np.maximum(table[:, 0] - window.size, 0), np.minimum(table[:, 1] + window.size, size)
+        ranges = [self.lines.around(self.lines.line(a), self.lines.line(b - 1), window.size) for a, b in spans]
+        table = np.array(ranges, dtype=np.int64)
+        return table[:, 0], table[:, 1]
+
+    # -- checks --------------------------------------------------------------------------------------------------------
+
+    def _judge(self, fmt: CompiledFormat, start: int, end: int) -> bool:
+        """Keep the candidate if every check of its format holds."""
+        key = fmt.secret_type, start, end, fmt.index
+        if key in self._found:
+            return True
+        stage = refusal(fmt.format, bytes(self._blob[start:end]))
+        if stage is None and fmt.near is not None and not self._is_near(fmt, start, end):
+            stage = "near"
+        if stage is not None:
+            self._note(fmt, stage, start, end)  # type: ignore[arg-type]
+            return False
+        self._found[key] = None
+        return True
+
+    def _is_near(self, fmt: CompiledFormat, start: int, end: int) -> bool:
+        """Whether a keyword stands, whole, in the window before the token or after it; inside it does not count."""
+        window = fmt.near_window
+        if window.unit == "lines":
+            low, high = self.lines.around(self.lines.line(start), self.lines.line(end - 1), window.size)
+        else:
+            reach = len(self._blob) if window.unit == "file" else window.size
+            low, high = max(0, start - reach), min(len(self._blob), end + reach)
+        assert fmt.near is not None
+        return fmt.near.search(self._blob, low, start) is not None or fmt.near.search(self._blob, end, high) is not None
+
+    def _resolve(self) -> list[Match]:
+        """Found candidates with no two of one type sharing bytes: the earlier, then the longer, is kept."""
+        kept: list[Match] = []
+        last_end: dict[str, int] = {}
+        formats = {(f.secret_type, f.index): f for f in self._compiled.formats} if self._trace else {}
+        for secret_type, start, end, index in sorted(self._found, key=lambda k: (k[1], -k[2], k[0], k[3])):
+            stage: Stage = "overlap" if start < last_end.get(secret_type, 0) else "match"
+            if self._trace:
+                self._note(formats[secret_type, index], stage, start, end)
+            if stage == "overlap":
+                continue
+            last_end[secret_type] = end
+            line, column = self.lines.place(start)
+            kept.append(Match(secret_type, index, start, end, line, column, self.lines.line(end - 1),
+                              bytes(self._blob[start:end])))
+        return kept
+
+    # -- trace ---------------------------------------------------------------------------------------------------------
+
+    def _note(self, fmt: CompiledFormat, stage: Stage, start: int, end: int) -> None:
+        if self._trace is not None:
+            self._trace.add(fmt.secret_type, fmt.index, stage, start, end)
+
+    def _note_no_pattern(self, fmt: CompiledFormat, start: int, end: int) -> None:
+        """Tell a token that goes wrong from one that goes on too long."""
+        if self._trace is None:
+            return
+        alone = compiled_pattern(fmt.format.pattern).match(self._blob, start, min(len(self._blob), start + fmt.reach))
+        self._note(fmt, "pattern" if alone is None else "after", start, end if alone is None else alone.end())
+
+
+def _by_place(match: Match) -> tuple[int, int, str, int]:
+    return match.start, match.end, match.secret_type, match.format
