@@ -24,9 +24,10 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
-    from workbench.cli import corpus
+    from workbench.cli import corpus, rules
 
     app.add_typer(corpus.app, name="corpus")
+    app.add_typer(rules.app, name="rules")
 
 
 _register()

@@ -126,14 +126,14 @@ def rule_set(loaded: Loaded) -> r.RuleSet:
 # One file
 
 
-def _numbered(items: Sequence) -> list[tuple[int, SecretText | PairText]]:
+def numbered(items: Sequence) -> list[tuple[int, SecretText | PairText]]:
     """Items with their place in the file; those that did not pass their own check are None and left out."""
     return [(i, item) for i, item in enumerate(items) if item is not None]
 
 
 def _check_formats(source: RulesSource, text: ProviderText) -> list[Problem]:
     problems: list[Problem] = []
-    for i, secret in _numbered(text.secrets):
+    for i, secret in numbered(text.secrets):
         for k, fmt in enumerate(secret.formats):
             problems += _check_format(source, secret, fmt, ("secrets", i, "formats", k))
     return problems
@@ -191,7 +191,7 @@ def _check_together(files: Sequence[LoadedFile]) -> list[Problem]:
     names: dict[str, str] = {}
     for file in files:
         for kind, items in (("secrets", file.text.secrets), ("pairs", file.text.pairs)):
-            for i, item in _numbered(items):
+            for i, item in numbered(items):
                 line = file.source.line((kind, i, "type"))
                 where = f"{file.source.name}:{line}"
                 if item.type in names:
@@ -203,7 +203,7 @@ def _check_together(files: Sequence[LoadedFile]) -> list[Problem]:
                     types[item.type] = (file, item)
     parts: set[str] = set()
     for file in files:
-        for i, pair in _numbered(file.text.pairs):
+        for i, pair in numbered(file.text.pairs):
             parts.update(pair.parts)
             problems += _check_pair(file.source, i, pair, types)
     for file, secret in types.values():

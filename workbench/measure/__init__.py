@@ -1,0 +1,1 @@
+"""Measuring: rule tests, and later labels, sampling, precision and recall."""

@@ -1,0 +1,121 @@
+"""Lint: what a rules author should hear before anyone runs the rules.
+
+It collects everything and never stops at the first problem. Loading refuses what cannot work; lint adds what will not
+work well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import hyperscan
+
+from workbench.errors import RulesError
+from workbench.rules import load
+from workbench.rules.problem import Problem
+from workbench.rules.rule import RuleSet, SecretType
+from workbench.rules.samples import make_sample
+from workbench.rules.testtext import OWN, slot_names
+from workbench.rules.text import MatchTest, PairText, SecretText
+
+SAMPLES_TRIED = 5
+FEWEST_TESTS = 3
+
+
+def check(paths: Sequence[Path | str]) -> list[Problem]:
+    """Every problem of the rules in ``paths``, errors and warnings, sorted by file and line.
+
+    Raises :class:`RulesError` only when there is no rules file to read.
+    """
+    return check_loaded(load.read(paths))
+
+
+def check_loaded(loaded: load.Loaded) -> list[Problem]:
+    """As :func:`check`, for files already read."""
+    problems = list(loaded.problems)
+    for file in loaded.files:
+        for i, secret in load.numbered(file.text.secrets):
+            problems += _engines(file, i, secret)
+            problems += _completeness(file, i, secret)
+    if not any(p.severity == "error" for p in loaded.problems):
+        rules = load.rule_set(loaded)
+        for file in loaded.files:
+            for i, secret in load.numbered(file.text.secrets):
+                problems += _samples(file, i, rules.secret_types[secret.type])
+            problems += _slots(file, rules)
+    return sorted(problems)
+
+
+def _engines(file: load.LoadedFile, i: int, secret: SecretText) -> list[Problem]:
+    """A pattern must compile in Hyperscan too: partners take it from there to GitHub's custom patterns."""
+    problems = []
+    for k, fmt in enumerate(secret.formats):
+        refusal = hyperscan_refusal(fmt.pattern)
+        if refusal:
+            line = file.source.line(("secrets", i, "formats", k, "pattern"))
+            problems.append(Problem(file.source.name, line, secret.type, f"a pattern that Hyperscan refuses ({refusal})",
+                                    "one that both engines compile", "shorten or simplify its repeats"))
+    return problems
+
+
+def hyperscan_refusal(pattern: str) -> str | None:
+    """Hyperscan's reason to refuse ``pattern``, or None."""
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    try:
+        database.compile(expressions=[pattern.encode()], ids=[0], elements=1, flags=[hyperscan.HS_FLAG_ALLOWEMPTY])
+    except hyperscan.HyperscanError as error:
+        return str(error)
+    return None
+
+
+def _completeness(file: load.LoadedFile, i: int, secret: SecretText) -> list[Problem]:
+    problems = []
+    line = file.source.line(("secrets", i, "type"))
+
+    def warn(got: str, expected: str, do: str) -> None:
+        problems.append(Problem(file.source.name, line, secret.type, got, expected, do, "warning"))
+
+    if not secret.references:
+        warn("no references", "public documentation of the format", "add references:")
+    for field in ("match", "no_match"):
+        count = len(getattr(secret.tests, field))
+        if count < FEWEST_TESTS:
+            warn(f"{count} {field} tests", f"at least {FEWEST_TESTS}", f"add tests: {field}:")
+    return problems
+
+
+def _samples(file: load.LoadedFile, i: int, secret: SecretType) -> list[Problem]:
+    problems = []
+    for k in range(len(secret.formats)):
+        try:
+            for seed in range(SAMPLES_TRIED):
+                make_sample(secret, k, seed=seed)
+        except RulesError as error:
+            line = file.source.line(("secrets", i, "formats", k, "pattern"))
+            got = error.problems[0].split("got ", 1)[-1].split(", expected", 1)[0]
+            problems.append(Problem(file.source.name, line, secret.type, got, "checks that pass what the pattern makes",
+                                    "narrow the pattern, or give sample: a pattern to make samples from"))
+    return problems
+
+
+def _slots(file: load.LoadedFile, rules: RuleSet) -> list[Problem]:
+    """Names in braces that no sample can stand for."""
+    problems = []
+
+    def look(path: tuple, owner: SecretText | PairText, text: str, own: bool) -> None:
+        for name in slot_names(text):
+            if not (own and name in OWN) and name not in rules.secret_types:
+                problems.append(Problem(file.source.name, file.source.line(path), owner.type,
+                                        f"the placeholder {{{name}}} in a test", "{secret} or a secret type's name",
+                                        "correct it, or write ${...} for a literal brace"))
+
+    for i, secret in load.numbered(file.text.secrets):
+        for field in ("match", "no_match"):
+            for k, test in enumerate(getattr(secret.tests, field)):
+                text = test.text if isinstance(test, MatchTest) else test
+                look(("secrets", i, "tests", field, k), secret, text, True)
+    for i, pair in load.numbered(file.text.pairs):
+        for k, test in enumerate(pair.tests):
+            look(("pairs", i, "tests", k), pair, test.text, False)
+    return problems
