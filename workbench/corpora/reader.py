@@ -102,6 +102,10 @@ class Corpus:
         tables = [_read_locations(path, wanted) for path in self.location_files]
         return pa.concat_tables(tables)
 
+    def locations_in(self, file: CorpusFile, blob_ids: Iterable[str] | pa.Array | None = None) -> pa.Table:
+        """As :meth:`locations`, of one locations file of the manifest."""
+        return _read_locations(self.folder / file.path, None if blob_ids is None else _id_array(blob_ids))
+
     def blob(self, blob_id: BlobId | str) -> bytes:
         """The content of one blob.
 
