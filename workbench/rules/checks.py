@@ -1,6 +1,6 @@
 """Checks: offline tests of a token that a regular expression cannot make.
 
-A checksum is named in a rule and knows how to verify a token and how to repair a made one. Entropy is Shannon's.
+A checksum (or what a token decodes to) is named in a rule; :data:`CHECKSUMS` has them all. Entropy is Shannon's.
 :func:`made_up` recognises tokens that people invent for documentation.
 """
 
@@ -8,80 +8,45 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 
-BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-BASE36 = b"0123456789abcdefghijklmnopqrstuvwxyz"
+from workbench.rules.checksum import COMMON, Checksum
+from workbench.rules.marvin import MARVIN
+from workbench.rules.structure import STRUCTURES
 
+CHECKSUMS: dict[str, Checksum] = {c.name: c for c in (*COMMON, *MARVIN, *STRUCTURES)}
+"""Every checksum a rule may name, and the secret types it serves.
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """A checksum by name: ``compute`` gives the tail that the rest of the token must carry.
+CRC-32 at the end:
+``crc32_base62_body``      GitHub ``gh?_``, npm, Vercel, Polar, Chief Tools: 6 base62 digits, prefix left out
+``crc32_base36_whole``     GitLab routable tokens: 7 base36 digits, prefix included
+``crc32_hex_upper_whole``  Atlassian ``ATATT…``: 8 upper-case hex digits, prefix included
+``crc32_hex_body``         Cloudflare ``cfat_ cfk_ cfut_``, Zuplo ``zpka_``: 8 hex digits, prefix left out
+``crc32_hex_whole``        Yandex SmartCaptcha ``ysc2_``: 8 hex digits, prefix included
+``crc32_hex_le``           Grafana ``glsa_``: 8 hex digits of the little-endian sum, prefix included
+``crc32c_base58_whole``    Unkey root keys: CRC-32C, 6 base58 digits, prefix included
 
-    ``split`` cuts a token into the bytes the sum is over, and the number of tail bytes that hold it.
-    """
+Sums inside:
+``base64_crc32``           Elastic Cloud ``essu_``: base64 of a text and its sum
+``crc32_base32_scattered`` Azure DevOps personal access tokens of 52 base32 characters
 
-    name: str
-    source: str
-    tail: int
-    compute: Callable[[bytes], bytes]
+Marvin32 in the last 4 bytes of base64, named by seed (azure_* types): ``marvin32_default0`` (storage),
+``marvin32_default0_url`` (quantum), ``marvin32_abacct00`` (batch), ``marvin32_classic0`` (ML classic),
+``marvin32_device00`` ``marvin32_dpskey00`` ``marvin32_iothub00`` (IoT; the last also APIM subscriptions),
+``marvin32_tenant00`` ``marvin32_gatewy00`` ``marvin32_gitkey00`` (APIM), ``marvin32_padmin00`` ``marvin32_query000``
+(search), ``marvin32_sendrecv`` (event grid), ``marvin32_messaging`` (service bus, event hub, relay),
+``marvin32_cosmosdb``, ``marvin32_functions``
+``marvin32_base62``        Azure keys of 84 characters with ``JQQJ99``, or several of them joined by dots
+``marvin32_base66``        azure_active_directory_application_secret ``…8Q~…``
 
-    def verify(self, token: bytes) -> bool:
-        """Whether the last ``tail`` bytes of ``token`` are the checksum of what stands before them."""
-        return len(token) > self.tail and self.compute(token[: -self.tail]) == token[-self.tail :]
-
-    def repair(self, token: bytes) -> bytes:
-        """``token`` with its last ``tail`` bytes set right."""
-        return token[: -self.tail] + self.compute(token[: -self.tail])
-
-    def spoil(self, token: bytes) -> bytes:
-        """``token`` with a checksum that does not hold, the alphabet and length kept."""
-        tail = token[-self.tail :]
-        turned = tail[1:] + tail[:1]
-        if turned == tail:
-            turned = (b"1" if tail[:1] != b"1" else b"2") + tail[1:]
-        return token[: -self.tail] + turned
-
-
-def to_base(number: int, digits: int, alphabet: bytes) -> bytes:
-    """``number`` in ``alphabet``, most significant digit first, padded with the alphabet's zero to ``digits``."""
-    out = bytearray()
-    for _ in range(digits):
-        number, rest = divmod(number, len(alphabet))
-        out.append(alphabet[rest])
-    return bytes(reversed(out))
-
-
-def _after_prefix(head: bytes) -> bytes:
-    """What stands after the last underscore: the random part of ``ghp_…``, ``npm_…`` and their kind."""
-    return head[head.rfind(b"_") + 1 :]
-
-
-_ALL = [
-    Checksum(
-        "crc32_base62_body",
-        "github.blog 2021-04-05 'Behind GitHub's new authentication token formats'; confirmed on public samples",
-        6,
-        lambda head: to_base(zlib.crc32(_after_prefix(head)), 6, BASE62),
-    ),
-    Checksum(
-        "crc32_base36_whole",
-        "docs.gitlab.com routable tokens; confirmed on public samples",
-        7,
-        lambda head: to_base(zlib.crc32(head), 7, BASE36),
-    ),
-    Checksum(
-        "crc32_hex_upper_whole",
-        "Atlassian API tokens; confirmed on public samples",
-        8,
-        lambda head: b"%08X" % zlib.crc32(head),
-    ),
-]
-
-CHECKSUMS: dict[str, Checksum] = {c.name: c for c in _ALL}
-"""Every checksum a rule may name."""
+What a token decodes to:
+``jwt``                    any JSON web token: header with alg, and claims, are JSON objects
+``jwt_adobe_access_token`` ``jwt_adobe_refresh_token`` ``jwt_azure_entra_id``
+``base64_json_1password``  1password_service_account_token
+``base64_json_sentry``     sentry_organization_token
+``base64_numeric_id``      Bitbucket (and other Atlassian) Data Center tokens, with or without ``BBDC-``
+``base64_elastic_stack`` ``base64_intercom`` ``base64_jfrog_reference`` ``base64_workos``
+``base64_der``             a DER SEQUENCE that spans the token (azure_management_certificate)
+"""
 
 
 def entropy(token: bytes) -> float:
