@@ -1,0 +1,40 @@
+"""``workbench export``: write the files that go to the providers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    store: Annotated[Path, typer.Option(help="The alert store.")],
+    out: Annotated[Path, typer.Option(help="Folder to make. An earlier export there is replaced as a whole.")],
+    partner: Annotated[list[str] | None, typer.Option(
+        help="Export this provider alone; may be given again. Default: all with alerts.")] = None,
+    format: Annotated[list[str] | None, typer.Option(
+        help="json, jsonl, csv, parquet or duckdb; may be given again. Default: all.")] = None,
+    first_location_only: Annotated[bool, typer.Option(
+        "--first-location-only", help="Tell each alert once, at its oldest place.")] = False,
+) -> None:
+    """Export open partner alerts: a folder a provider, unsealed, readable by you alone.
+
+    Each alert is told once for every path it was found at, oldest first; the parts of a pair stand side by side.
+    """
+    from workbench.partners.export import export_alerts
+
+    done = export_alerts(store, out, partners=partner or (), formats=format or (),
+                         first_location_only=first_location_only, progress=sys.stderr.isatty())
+    for provider in done.providers:
+        typer.echo(f"{provider.folder}: {provider.alerts} alerts, {provider.objects} objects for {provider.provider}")
+        if provider.tokens_not_utf8:
+            typer.echo(f"{provider.folder}: {provider.tokens_not_utf8} tokens are not valid UTF-8; "
+                       r"their stray bytes stand as \xNN", err=True)
+    typer.echo(f"{sum(p.alerts for p in done.providers)} alerts for {len(done.providers)} providers in {done.folder}")
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command to the command line."""
+    app.command(name="export")(export)

@@ -1,0 +1,53 @@
+"""``workbench store``: look at an alert store and look after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Look at an alert store and look after it.", no_args_is_help=True)
+
+StorePath = Annotated[Path, typer.Argument(help="The alert store.")]
+
+
+@app.command()
+def runs(store: StorePath) -> None:
+    """List the batch runs, oldest first."""
+    from workbench.store.reader import StoreReader
+
+    for run in StoreReader(store).runs().to_pylist():
+        elapsed = "" if run["elapsed_s"] is None else f"  {run['elapsed_s']:.1f} s"
+        failed = f"  {run['failed_shards']} shards failed" if run["failed_shards"] else ""
+        typer.echo(f"{run['run_id']}  {run['status']:<11}  {run['corpus']}  rules {run['rule_set_hash']}{elapsed}{failed}")
+
+
+@app.command()
+def alerts(store: StorePath) -> None:
+    """Count the alerts by provider, type and state."""
+    from workbench.store.reader import StoreReader
+
+    rows = StoreReader(store).query(
+        "SELECT provider, alert_type, state, count(*) AS alerts, sum(locations)::BIGINT AS locations FROM alerts "
+        "GROUP BY ALL ORDER BY alerts DESC, provider, alert_type, state")
+    for row in rows.to_pylist():
+        typer.echo(f"{row['alerts']:>8}  {row['state']:<6}  {row['alert_type']}  ({row['provider']}), "
+                   f"{row['locations']} places")
+
+
+@app.command()
+def snapshot(store: StorePath, out: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
+    """Copy the store, without its tokens, to a file that analysts can keep and any DuckDB since 1.0 opens."""
+    from workbench.store import snapshot as snapshots
+
+    typer.echo(snapshots.snapshot(store, out))
+
+
+@app.command()
+def abandon(store: StorePath, run_id: Annotated[str, typer.Argument(help="The run.")]) -> None:
+    """Mark a running run as abandoned, when its machine is gone and cannot say so. Done shards are kept."""
+    from workbench.store.store import Store
+
+    Store(store).abandon_run(run_id)
+    typer.echo(f"{run_id} is abandoned")
