@@ -45,6 +45,20 @@ class DigestSet:
             self._sort_in_pending()
         return True
 
+    def add_many(self, digests: list[bytes]) -> np.ndarray:
+        """Put in many; for each whether it was new, as a bool array. Of equal ones the first is new."""
+        heads = [digest[:KEPT_BYTES] for digest in digests]
+        is_new = ~self.contains_many(heads)
+        pending = self._pending
+        for at in np.flatnonzero(is_new).tolist():
+            if heads[at] in pending:
+                is_new[at] = False
+            else:
+                pending.add(heads[at])
+        if len(pending) >= _PENDING_LIMIT:
+            self._sort_in_pending()
+        return is_new
+
     def add_hex(self, digits: bytes | memoryview, *, digest_bytes: int = 20) -> None:
         """Put in many digests at once: their hex digits one after the other, ``2 * digest_bytes`` each.
 

@@ -1,0 +1,196 @@
+"""Git objects are what a repository is made of: commits, trees, tags and blobs, each named by its hash.
+
+Ids are raw bytes here (20, or 32 in a SHA-256 repository) and objects are the bytes git hashes, parsed by whoever asks
+for them. Two readers exist: :class:`LibgitObjects` for all ordinary repositories, and
+:class:`~workbench.corpora.git_command.CommandObjects` for SHA-256 repositories, which libgit2 does not open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pygit2
+from pygit2.enums import ObjectType, RepositoryOpenFlag
+
+from workbench.corpora.packs import PackOrder
+from workbench.errors import CorpusError
+
+COMMIT, TREE, BLOB, TAG = (int(t) for t in (ObjectType.COMMIT, ObjectType.TREE, ObjectType.BLOB, ObjectType.TAG))
+
+_MAPPED_BYTES = 256 << 20
+_WINDOW_BYTES = 32 << 20
+
+
+_UNREADABLE = (KeyError, pygit2.GitError, ValueError, OSError)
+
+
+class MissingObject(KeyError):
+    """The repository does not have this object."""
+
+
+class DamagedObject(ValueError):
+    """The repository has this object but it cannot be read."""
+
+
+class GitObjects(Protocol):
+    """The objects of one repository. Close it when done."""
+
+    folder: Path
+    remote_url: str | None
+    id_bytes: int
+
+    def refs(self) -> dict[str, bytes]:
+        """Every reference (and ``HEAD`` when it is detached) and the id it points at, symbolic ones left out."""
+        ...
+
+    def shallow(self) -> frozenset[bytes]:
+        """Commits whose parents a shallow clone left out."""
+        ...
+
+    def kind(self, object_id: bytes) -> int:
+        """An object's type. Raises MissingObject or DamagedObject."""
+        ...
+
+    def read(self, object_id: bytes) -> tuple[int, bytes]:
+        """An object's type and bytes. Raises MissingObject or DamagedObject."""
+        ...
+
+    def read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
+        """(id, size, content) of each blob in an order that is quick to read.
+
+        Content is None, and not read, for blobs over ``max_bytes``; a size of -1 means missing, -2 damaged.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and processes."""
+        ...
+
+
+SIZE_MISSING, SIZE_DAMAGED = -1, -2
+
+
+class LibgitObjects:
+    """Objects read with libgit2, in this process. Open it inside :func:`libgit_settings`."""
+
+    id_bytes = 20
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self._repository = pygit2.Repository(str(folder), RepositoryOpenFlag.NO_SEARCH)
+            self._odb = self._repository.odb
+        except (pygit2.GitError, KeyError, ValueError, OSError) as error:
+            raise not_a_repository(folder, error) from error
+        self._order: PackOrder | None = None
+
+    @property
+    def remote_url(self) -> str | None:
+        try:
+            return self._repository.config["remote.origin.url"]
+        except (KeyError, pygit2.GitError, ValueError):
+            return None
+
+    def refs(self) -> dict[str, bytes]:
+        repository = self._repository
+        found: dict[str, bytes] = {}
+        try:
+            for reference in repository.listall_reference_objects():
+                target = reference.target
+                if isinstance(target, pygit2.Oid):
+                    found[reference.raw_name.decode("utf-8", "backslashreplace")] = target.raw
+            if repository.head_is_detached:
+                found["HEAD"] = repository.head.target.raw
+        except (pygit2.GitError, KeyError, ValueError) as error:
+            raise CorpusError(f"{self.folder}: its references cannot be read: {error}. Run `git fsck` there",
+                              path=self.folder) from error
+        return found
+
+    def shallow(self) -> frozenset[bytes]:
+        return read_shallow(self._common_folder())
+
+    def kind(self, object_id: bytes) -> int:
+        try:
+            return int(self._odb.read_header(pygit2.Oid(raw=object_id))[0])
+        except _UNREADABLE as error:
+            raise _object_error(object_id, error) from None
+
+    def read(self, object_id: bytes) -> tuple[int, bytes]:
+        try:
+            return self._odb.read(pygit2.Oid(raw=object_id))
+        except _UNREADABLE as error:
+            raise _object_error(object_id, error) from None
+
+    def read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
+        if self._order is None:
+            self._order = PackOrder(self._common_folder() / "objects")
+        read_header, read, make_id = self._odb.read_header, self._odb.read, pygit2.Oid
+        for object_id in self._order.sort(ids):
+            oid = make_id(raw=object_id)
+            try:
+                # The size first: a blob of a gigabyte must not come into memory to be found too large.
+                size = read_header(oid)[1]
+                yield object_id, size, read(oid)[1] if size <= max_bytes else None
+            except _UNREADABLE as error:
+                yield object_id, SIZE_MISSING if isinstance(error, KeyError) else SIZE_DAMAGED, None
+
+    def close(self) -> None:
+        self._repository.free()
+
+    def _common_folder(self) -> Path:
+        """Where objects stand: of a linked work tree, its main repository's folder."""
+        own = Path(self._repository.path)
+        try:
+            return own / (own / "commondir").read_text().strip()
+        except OSError:
+            return own
+
+
+@contextmanager
+def libgit_settings() -> Iterator[None]:
+    """libgit2 as ingesting needs it; its settings are the process's, so they are put back afterwards.
+
+    Its check of each object's hash is off (it halves the speed; zlib's checksum still tells damage, and
+    ``corpus verify`` recomputes every id), and so is its check of who owns the folder, which guards against hooks and
+    filters that reading objects never runs. Its map of pack files is bounded, because mapped pages are memory too.
+    """
+    settings = pygit2.settings
+    owner, window, mapped = settings.owner_validation, settings.mwindow_size, settings.mwindow_mapped_limit
+    settings.enable_strict_hash_verification(False)
+    settings.enable_caching(False)  # each object is read once
+    settings.owner_validation = False
+    settings.mwindow_size, settings.mwindow_mapped_limit = _WINDOW_BYTES, _MAPPED_BYTES
+    try:
+        yield
+    finally:
+        settings.enable_strict_hash_verification(True)
+        settings.enable_caching(True)
+        settings.owner_validation = owner
+        settings.mwindow_size, settings.mwindow_mapped_limit = window, mapped
+
+
+def read_shallow(common_folder: Path) -> frozenset[bytes]:
+    """The commits a shallow clone ends at, from its ``shallow`` file."""
+    try:
+        lines = (common_folder / "shallow").read_text("ascii").split()
+    except OSError:
+        return frozenset()
+    return frozenset(bytes.fromhex(line) for line in lines if re.fullmatch("[0-9a-f]{40,64}", line))
+
+
+def _object_error(object_id: bytes, error: Exception) -> MissingObject | DamagedObject:
+    if isinstance(error, KeyError):
+        return MissingObject(object_id.hex())
+    return DamagedObject(f"{object_id.hex()}: {error}")
+
+
+def not_a_repository(folder: Path, error: object) -> CorpusError:
+    return CorpusError(
+        f"{folder}: not a git repository that can be read: {str(error).strip()}. Name a work tree's top folder, or a "
+        "bare repository",
+        path=folder,
+    )
