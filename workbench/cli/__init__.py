@@ -24,11 +24,12 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
-    from workbench.cli import corpus, explain, rules
+    from workbench.cli import batch, corpus, explain, rules
 
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(rules.app, name="rules")
     app.command("explain")(explain.explain)
+    app.command("batch")(batch.batch)
 
 
 _register()

@@ -1,0 +1,97 @@
+"""The batch notebook: the run as a papermill job, whose executed copy is its report. The only place papermill appears.
+
+What is done is read from the store's ledger, never from the notebook: papermill marks the cells of a killed kernel as
+completed.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from workbench import errors
+from workbench.batch.params import BatchParams
+from workbench.errors import StoreError, UsageError, WorkbenchError
+from workbench.shipped import notebooks_folder
+from workbench.store.reader import StoreReader
+
+NOTEBOOK = "batch_scan.ipynb"
+
+
+def default_report(params: BatchParams) -> Path:
+    """``<store without suffix>-runs/<UTC time>.ipynb`` beside the store."""
+    store = Path(params.store).absolute()
+    return store.parent / f"{store.stem}-runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ipynb"
+
+
+def execute(params: BatchParams, *, report: Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """Run the batch notebook with ``params``; returns the report's path and the run's row of the ledger.
+
+    Raises the kernel's own error when it is one of the workbench's (CanaryMissed, StoreLocked …), with its message and
+    exit code, and :class:`StoreError` when the kernel died. Whatever was committed by then stands in the store.
+    """
+    report = report or default_report(params)
+    before = _runs(params)
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        _execute(params, report)
+    except OSError as error:
+        raise UsageError(f"{report}: the report cannot be written ({error.strerror}); name another with --report") from None
+    finally:
+        if report.is_file():
+            _tidy(report)
+    new = [r for r in _runs(params) if r["run_id"] not in before]
+    if not new:
+        raise StoreError(f"The notebook ended without a run in the ledger of {params.store}; {report} shows how far it got")
+    return report, new[-1]
+
+
+def _execute(params: BatchParams, report: Path) -> None:
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # A kernel on TCP can be listened to by others of this machine; sockets in the user's own folder cannot.
+    private = Config({"KernelManager": {"transport": "ipc"}})
+    try:
+        papermill.execute_notebook(
+            notebooks_folder() / NOTEBOOK, report, parameters=params.to_mapping(), kernel_name="python3",
+            progress_bar=False, log_output=False, stderr_file=sys.stderr if params.progress else None, config=private)
+    except PapermillExecutionError as error:
+        raise _translated(error.ename, error.evalue, report) from None
+    except DeadKernelError:
+        raise StoreError(f"The kernel died (killed, or out of memory). Shards done by then are in {params.store}; "
+                         "run the same command again and it goes on with the rest") from None
+
+
+def _translated(name: str, text: str, report: Path) -> WorkbenchError:
+    """The kernel's error as an error of this process."""
+    kind = getattr(errors, name, None)
+    if name == "KeyboardInterrupt":
+        return StoreError(f"The run was interrupted; {report} shows how far it got")
+    if isinstance(kind, type) and issubclass(kind, WorkbenchError):
+        return kind(text.splitlines()) if kind is errors.RulesError else kind(text)
+    return StoreError(f"The notebook stopped with {name}; {report} shows where")
+
+
+def _runs(params: BatchParams) -> list[dict[str, Any]]:
+    if not Path(params.store).exists():
+        return []
+    return StoreReader(params.store).runs().to_pylist()
+
+
+def _tidy(report: Path) -> None:
+    """Leave only the last state of progress bars, which rewrote their line a hundred times."""
+    notebook = nbformat.read(report, as_version=4)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                output["text"] = "\n".join(line.rsplit("\r", 1)[-1] for line in output["text"].split("\n"))
+    nbformat.write(notebook, report)

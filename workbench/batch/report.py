@@ -1,0 +1,99 @@
+"""A batch report: what the batch notebook's cells call, one line each, in order.
+
+Everything it shows comes from the store's ledger and views, which hold no token.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from workbench import charts
+from workbench.batch.params import BatchParams
+from workbench.batch.plan import BatchPlan, make_plan
+from workbench.batch.run import RunReport, run
+from workbench.store.reader import StoreReader
+
+
+class Lines:
+    """Plain lines that show as they are, in a terminal and in a notebook."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+
+class BatchReport:
+    """One batch, from its parameters to its pictures."""
+
+    def __init__(self, **given: Any) -> None:
+        """Check the parameters and make the plan; raises UsageError, CorpusError, RulesError, StoreError or WrongKey."""
+        self.params = BatchParams.from_mapping(given)
+        self.planned: BatchPlan = make_plan(self.params)
+        self.done: RunReport | None = None
+
+    def plan(self) -> Lines:
+        """What is going to be scanned."""
+        return Lines(list(self.planned.lines()))
+
+    def run(self) -> Lines:
+        """Scan and record. A canary that is missed, or a store that cannot be written, stops the notebook here."""
+        self.done = report = run(self.planned)
+        rate = report.content_bytes / report.seconds / 1e6 if report.seconds else 0.0
+        shards = f"{report.shards_done} shards done, {len(report.failures)} failed"
+        return Lines([
+            f"run        {report.run_id}: {shards}, {report.seconds:.1f} s",
+            f"canaries   {report.canaries} fresh samples, all found",
+            f"scanned    {report.blobs:,} blobs, {report.content_bytes:,} bytes, {rate:,.0f} MB/s",
+            f"found      {report.matches:,} matches, {report.pairs:,} pairs, {report.near_misses:,} near misses",
+            f"alerts     {report.alerts_opened:,} new",
+        ])
+
+    def by_provider(self) -> pd.DataFrame:
+        """Open alerts a provider: how many go to the partner, how many to repositories' owners only, and where."""
+        table = self._open_alerts()
+        if table.empty:
+            return pd.DataFrame(columns=["provider", "partner alerts", "user alerts", "new in this run", "locations"])
+        new = table["first_run"] == (self.done.run_id if self.done else None)
+        table = table.assign(**{
+            "partner alerts": table["partner_alert"].astype(int),
+            "user alerts": (table["user_alert"] & ~table["partner_alert"]).astype(int),
+            "new in this run": new.astype(int),
+        })
+        columns = ["partner alerts", "user alerts", "new in this run", "locations"]
+        grouped = table.groupby("provider")[columns].sum().sort_values(columns[:2], ascending=False)
+        return grouped.reset_index()
+
+    def by_type(self) -> pd.DataFrame:
+        """Open alerts a type, with the number of blobs and places they stand in."""
+        table = self._open_alerts()
+        if table.empty:
+            return pd.DataFrame(columns=["provider", "alert_type", "alerts", "blobs", "locations"])
+        grouped = table.groupby(["provider", "alert_type"]).agg(
+            alerts=("alert_id", "count"), blobs=("blobs", "sum"), locations=("locations", "sum"))
+        return grouped.sort_values("alerts", ascending=False).reset_index()
+
+    def chart(self) -> charts.Picture | Lines:
+        """Open alerts by provider, as bars."""
+        table = self._open_alerts()
+        if table.empty:
+            return Lines(["no open alert to draw"])
+        table = table.assign(alerts=1, to=table["partner_alert"].map({True: "partner", False: "owner only"}))
+        counted = table.groupby(["provider", "to"], as_index=False)["alerts"].sum()
+        return charts.bars(counted, value="alerts", label="provider", color="to", title="Open alerts by provider")
+
+    def problems(self) -> pd.DataFrame:
+        """What was not scanned, and why: failed shards of this run, and skipped blobs by reason."""
+        rows = [{"what": "shard " + shard if shard != "run" else "run", "count": 1, "reason": reason}
+                for shard, reason in (self.done.failures if self.done else {}).items()]
+        skipped = StoreReader(self.params.store).query(
+            "SELECT reason, count(*) AS n, sum(size_bytes) AS size FROM skipped_blob GROUP BY reason ORDER BY reason")
+        rows += [{"what": "skipped blobs", "count": r["n"], "reason": f"{r['reason']} ({int(r['size']):,} bytes)"}
+                 for r in skipped.to_pylist()]
+        return pd.DataFrame(rows, columns=["what", "count", "reason"])
+
+    def _open_alerts(self) -> pd.DataFrame:
+        return StoreReader(self.params.store).alerts(state="open").to_pandas()

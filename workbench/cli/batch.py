@@ -1,0 +1,93 @@
+"""``workbench batch``: scan a corpus and write alerts to a store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench.errors import UsageError
+
+
+def batch(
+    corpus: Annotated[Path | None, typer.Argument(help="A corpus folder.")] = None,
+    *,
+    rules: Annotated[list[Path] | None, typer.Option(help="Rules files or folders; the shipped rules if none.")] = None,
+    store: Annotated[Path | None, typer.Option(help="The alert store, a DuckDB file; made if it is not there.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Scanning threads; one a core if not given.")] = None,
+    shard_bytes: Annotated[int | None, typer.Option(help="Content a shard, in bytes.")] = None,
+    most_blob_bytes: Annotated[int | None, typer.Option(help="Larger blobs are skipped and counted.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where the executed notebook goes.")] = None,
+    parameters: Annotated[Path | None, typer.Option(help="A YAML or JSON file of parameters; flags override it.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would be scanned, and scan nothing.")] = False,
+    progress: Annotated[bool | None, typer.Option(help="Show progress; by default only on a terminal.")] = None,
+) -> None:
+    """Scan a corpus and write alerts to a store; a second run does only what is missing.
+
+    Exit codes: 0 done, 1 stopped by an error, 2 usage, 3 some shards failed, 4 a canary was missed.
+    """
+    from workbench.batch.params import BatchParams
+    from workbench.shipped import rules_folder
+
+    given: dict[str, Any] = _read_parameters(parameters) if parameters else {}
+    flags = {"corpus": corpus and str(corpus), "rules": rules and [str(r) for r in rules], "store": store and str(store),
+             "threads": threads, "shard_bytes": shard_bytes, "most_blob_bytes": most_blob_bytes, "progress": progress}
+    given |= {name: value for name, value in flags.items() if value is not None}
+    given.setdefault("rules", [str(rules_folder())])
+    given.setdefault("progress", sys.stderr.isatty())
+    params = BatchParams.from_mapping(given)
+    if plan:
+        _print_plan(params)
+        return
+    raise typer.Exit(_run(params, report))
+
+
+def _read_parameters(file: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        data = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    except (OSError, YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not a readable YAML or JSON file ({type(error).__name__})") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{file}: Expected names and values but got {type(data).__name__}")
+    return data
+
+
+def _print_plan(params: Any) -> None:
+    from workbench.batch.plan import make_plan
+
+    for line in make_plan(params).lines():
+        typer.echo(line)
+
+
+def _run(params: Any, report: Path | None) -> int:
+    from workbench.batch.notebook import execute
+    from workbench.batch.plan import make_plan
+
+    make_plan(params)  # what cannot be used is refused here, before a kernel starts
+    path, run = execute(params, report=report)
+    for line in run_summary(run):
+        typer.echo(line)
+    typer.echo(f"report     {path}")
+    return 0 if run["status"] == "done" else 3
+
+
+def run_summary(run: dict[str, Any]) -> list[str]:
+    """A run's row of the ledger as lines."""
+    import json
+
+    counts = json.loads(run["counts"]) if isinstance(run["counts"], str) else run["counts"]
+    lines = [f"run        {run['run_id']} {run['status']}",
+             f"shards     {counts['shards_done']} done, {counts['shards_failed']} failed"]
+    if counts["shards_done"] == 0 and run["status"] == "done":
+        return [*lines, "scanned    nothing: every shard was done with these rules"]
+    skipped = ", ".join(f"{n} {reason}" for reason, n in counts["skipped"].items()) or "none"
+    return [*lines,
+            f"scanned    {counts['blobs']:,} blobs, {counts['content_bytes']:,} bytes in {counts['seconds']:.1f} s",
+            f"skipped    {skipped}",
+            f"found      {counts['matches']:,} matches, {counts['pairs']:,} pairs, {counts['near_misses']:,} near misses",
+            f"alerts     {counts['alerts_opened']:,} new"]
