@@ -51,6 +51,7 @@ class CompiledFormat:
     group: int
     plain_before: bool
     reach: int  # most bytes from the start of `before` to the end of `after`
+    lead: int  # most bytes of `before` that the trigger's distances are counted over; 0 when it is a byte at most
     prefix: int
     near: re2._Regexp | None
 
@@ -156,9 +157,8 @@ class CompiledRules:
 
 
 def _compile_format(secret_type: str, index: int, fmt: Format, search: Search) -> CompiledFormat:
-    low, high = pat.lengths(pat.parse(fmt.pattern))
+    high = pat.lengths(pat.parse(fmt.pattern))[1]
     before, after = (pat.lengths(pat.parse(p))[1] for p in (fmt.before, fmt.after))
-    del low
     reach = min(high, MOST_TOKEN_BYTES) + before + after
     group = 1 + compile_re2(fmt.before).groups
     near = None
@@ -168,7 +168,8 @@ def _compile_format(secret_type: str, index: int, fmt: Format, search: Search) -
         secret_type=secret_type, index=index, format=fmt, search=search,
         whole=compile_re2(f"(?:{fmt.before})({fmt.pattern})(?:{fmt.after})"),
         here=compile_re2(f"({fmt.pattern})(?:{fmt.after})"),
-        group=group, plain_before=fmt.before == DEFAULT_BEFORE, reach=reach, prefix=prefix_length(fmt), near=near)
+        group=group, plain_before=fmt.before == DEFAULT_BEFORE, reach=reach, lead=before if before > 1 else 0, prefix=prefix_length(fmt),
+        near=near)
 
 
 def _literal(word: str) -> str:

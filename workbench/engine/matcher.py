@@ -89,14 +89,14 @@ class BlobMatcher:
                 return
             self._judge(fmt, *found.span(1))
             return
-        latest = end - target.back_least
+        latest = end - target.back_least + fmt.lead
         first, stop = max(0, end - target.back_most - 1), min(len(blob), latest + fmt.reach + 1)
         if not self._sweep(fmt, first, stop, latest):
             self._note(fmt, "pattern", first, end)
 
     def _sweep(self, fmt: CompiledFormat, position: int, stop: int, latest: int, *, ends_after: int = 0,
                claimed: list[Match] | None = None) -> bool:
-        """Judge every candidate between ``position`` and ``stop`` that begins at ``latest`` or before.
+        """Judge every candidate between ``position`` and ``stop`` whose token starts at ``latest`` or before.
 
         After a candidate that the checks refuse the search goes on one byte past its start, so that it never hides one
         that overlaps it. Says whether there was any candidate.
@@ -104,9 +104,11 @@ class BlobMatcher:
         seen = False
         while position <= stop:
             found = fmt.whole.search(self._blob, position, stop)
-            if found is None or found.start() > latest:
+            if found is None:
                 return seen
             start, end = found.span(fmt.group)
+            if start > latest:
+                return seen
             position = found.start() + 1
             if end < ends_after:
                 continue
@@ -149,7 +151,7 @@ class BlobMatcher:
         return self._resolve()
 
     def _grown(self, spans: list[tuple[int, int]], window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """The spans grown by a window: their low and high ends in bytes."""
+        """The spans grown by a window: the first byte where a partner may end and the last where one may start."""
         size = len(self._blob)
         if window.unit == "file":
             return np.array([0]), np.array([size])
@@ -158,7 +160,7 @@ class BlobMatcher:
             return np.maximum(table[:, 0] - window.size, 0), np.minimum(table[:, 1] + window.size, size)
         ranges = [self.lines.around(self.lines.line(a), self.lines.line(b - 1), window.size) for a, b in spans]
         table = np.array(ranges, dtype=np.int64)
-        return table[:, 0], table[:, 1]
+        return table[:, 0], table[:, 1] - 1
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
