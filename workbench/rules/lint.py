@@ -14,7 +14,7 @@ import hyperscan
 from workbench.errors import RulesError
 from workbench.rules import load
 from workbench.rules.problem import Problem
-from workbench.rules.rule import RuleSet, SecretType
+from workbench.rules.rule import SecretType
 from workbench.rules.samples import make_sample
 from workbench.rules.testtext import OWN, slot_names
 from workbench.rules.text import MatchTest, PairText, SecretText
@@ -43,7 +43,9 @@ def check_loaded(loaded: load.Loaded) -> list[Problem]:
         for file in loaded.files:
             for i, secret in load.numbered(file.text.secrets):
                 problems += _samples(file, i, rules.secret_types[secret.type])
-            problems += _slots(file, rules)
+    names = frozenset(s.type for file in loaded.files for _, s in load.numbered(file.text.secrets))
+    for file in loaded.files:
+        problems += _slots(file, names)
     return sorted(problems)
 
 
@@ -99,13 +101,13 @@ def _samples(file: load.LoadedFile, i: int, secret: SecretType) -> list[Problem]
     return problems
 
 
-def _slots(file: load.LoadedFile, rules: RuleSet) -> list[Problem]:
+def _slots(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:
     """Names in braces that no sample can stand for."""
     problems = []
 
     def look(path: tuple, owner: SecretText | PairText, text: str, own: bool) -> None:
         for name in slot_names(text):
-            if not (own and name in OWN) and name not in rules.secret_types:
+            if not (own and name in OWN) and name not in names:
                 problems.append(Problem(file.source.name, file.source.line(path), owner.type,
                                         f"the placeholder {{{name}}} in a test", "{secret} or a secret type's name",
                                         "correct it, or write ${...} for a literal brace"))
