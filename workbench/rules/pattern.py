@@ -197,12 +197,18 @@ def lengths(node: Node) -> tuple[int, int]:
 # Random strings
 
 
+@lru_cache(maxsize=4096)
+def _likely(mask: int) -> bytes:
+    """The members that a token may be made of: printable ones where there are any. Kept, for a token asks often."""
+    members = ByteClass(mask).members()
+    return bytes(b for b in members if 33 <= b < 127) or members
+
+
 def generate(node: Node, rng: random.Random, *, spread: int = 12) -> bytes:
     """A random string that matches ``node``; repeats take at most ``spread`` more than their least count."""
     match node:
         case ByteClass():
-            printable = [b for b in node.members() if 33 <= b < 127] or list(node.members())
-            return bytes([rng.choice(printable)])
+            return bytes([rng.choice(_likely(node.mask))])
         case Sequence(items):
             return b"".join(generate(i, rng, spread=spread) for i in items)
         case Choice(branches):
