@@ -38,7 +38,7 @@ def execute(params: BatchParams, *, report: Path | None = None) -> tuple[Path, d
     report = report or default_report(params)
     before = _runs(params)
     try:
-        report.parent.mkdir(parents=True, exist_ok=True)
+        report.parent.mkdir(exist_ok=True)
         _execute(params, report)
     except OSError as error:
         raise UsageError(f"{report}: the report cannot be written ({error.strerror}); name another with --report") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from workbench.batch.params import BatchParams
 from workbench.corpora.reader import Corpus, Shard
+from workbench.errors import UsageError
 from workbench.model import RuleHash, ShardId
 from workbench.rules.load import load
 from workbench.rules.rule import RuleSet
@@ -65,11 +66,13 @@ def _few(names: tuple[str, ...]) -> str:
 def make_plan(params: BatchParams) -> BatchPlan:
     """Open the corpus, load the rules, ask the store what is done.
 
-    Raises CorpusError, RulesError, StoreError or WrongKey. A store that does not exist yet is not made.
+    Raises CorpusError, RulesError, UsageError, StoreError or WrongKey. A store that does not exist yet is not made.
     """
     corpus = Corpus.open(params.corpus)
     rules = load(params.rules)
     shards = corpus.shards(params.shard_bytes)
+    if not Path(params.store).absolute().parent.is_dir():
+        raise UsageError(f"{params.store}: Expected a store in a folder that exists; make the folder, or name another")
     done: set[tuple[ShardId, str, RuleHash]] = set()
     if Path(params.store).exists():
         done = Store(params.store).done()

@@ -1,0 +1,97 @@
+"""The batch notebook, run by papermill in a real kernel, from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.store.reader import StoreReader
+
+
+def workbench(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "workbench", *map(str, arguments)], capture_output=True, text=True,
+                          check=False)
+
+
+def test_the_executed_notebook_is_the_report_and_holds_no_token(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None]) -> None:
+    add_to(tmp_path / "corpus", 12)
+    store, report = tmp_path / "alerts.duckdb", tmp_path / "report.ipynb"
+    flags = ("batch", tmp_path / "corpus", "--rules", rules_folder, "--store", store)
+    planned = workbench(*flags, "--plan")
+    assert planned.returncode == 0 and "1 of 1 shards" in planned.stdout and not store.exists()
+
+    done = workbench(*flags, "--report", report, "--progress")
+    assert done.returncode == 0, done.stderr
+    assert "6 new" in done.stdout and str(report) in done.stdout
+    assert "Traceback" not in done.stderr
+    page = report.read_text()
+    assert "acme_pair" in page and "<svg" in page
+    outputs = [o for cell in json.loads(page)["cells"] for o in cell.get("outputs", [])]
+    assert not [o for o in outputs if o["output_type"] == "error"]
+    tokens = _tokens(tmp_path / "corpus")
+    assert len(tokens) >= 8
+    for held in (page, done.stdout, done.stderr):
+        assert not [t for t in tokens if t in held], "a raw token stands in what people see"
+    assert [r["status"] for r in StoreReader(store).runs().to_pylist()] == ["done"]
+
+
+def _tokens(corpus: Path) -> set[str]:
+    """The planted tokens, read from the corpus itself."""
+    from tests.conftest import HOUSE_RULES, rules_of
+    from workbench.corpora.reader import Corpus, read_batches
+    from workbench.engine.compiled import CompiledRules
+    from workbench.engine.scan import scan_batches
+
+    compiled = CompiledRules(rules_of(HOUSE_RULES))
+    return {m["token"].decode() for shard in Corpus.open(corpus).shards()
+            for out in scan_batches(read_batches(shard), compiled) for row in out.to_pylist() for m in row["matches"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"--rules": "gone"}, 2, "no such file or folder"),
+        ({"CORPUS": "gone"}, 2, "gone"),
+        ({"--parameters": "wrong.yaml"}, 2, "corpsu"),
+        ({"--threads": "-3"}, 2, "threads"),
+        ({"--store": "nowhere/alerts.duckdb"}, 2, "nowhere"),
+    ],
+)
+def test_wrong_input_is_a_sentence_and_an_exit_code(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None], change: dict, code: int, words: str) -> None:
+    add_to(tmp_path / "corpus", 3)
+    (tmp_path / "wrong.yaml").write_text("corpsu: x\n")
+    given = {"CORPUS": "corpus", "--rules": "rules", "--store": "alerts.duckdb"} | change
+    arguments: list[object] = ["batch", tmp_path / given.pop("CORPUS")]
+    for name, value in given.items():
+        arguments += [name, value if name == "--threads" else tmp_path / value]
+    done = workbench(*arguments)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_exit_codes_of_a_failed_shard_and_a_missed_canary(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None]) -> None:
+    add_to(tmp_path / "corpus", 6)
+    (file,) = (tmp_path / "corpus" / "blobs").iterdir()
+    data = bytearray(file.read_bytes())
+    data[60:200] = bytes(140)
+    file.write_bytes(data)
+    flags = ["batch", tmp_path / "corpus", "--rules", rules_folder, "--store", tmp_path / "alerts.duckdb"]
+    failed = workbench(*flags)
+    assert failed.returncode == 3, failed.stderr
+    assert "1 failed" in failed.stdout
+    (rules_folder / "blind.yaml").write_text(r"""
+provider: Blind
+secrets:
+  - {type: blind_token, name: B, formats: [{pattern: 'blind_[a-z]{30}', near: {keywords: [blinded], window: {bytes: 1}}}]}
+""")
+    missed = workbench(*flags)
+    assert missed.returncode == 4, missed.stderr
+    assert "blind_token" in missed.stderr and "Traceback" not in missed.stderr
