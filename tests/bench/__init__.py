@@ -1,0 +1,1 @@
+"""Benches: measured ratios, run by hand with ``make bench``; see README.md."""

@@ -1,0 +1,139 @@
+"""Benches of reading, scanning and pairing, inside one process."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from workbench.batch.run import BATCH_BYTES
+from workbench.corpora.reader import Corpus, Shard, read_batches
+from workbench.corpora.writer import CorpusWriter
+from workbench.engine.compiled import CompiledRules
+from workbench.engine.pairing import Parts, assign
+from workbench.engine.scan import scan_batches
+from workbench.rules.load import load
+from workbench.rules.rule import FILE, RuleSet, Window, build
+from workbench.shipped import rules_folder
+
+ROUNDS = 5
+SHARD_BYTES = 64 << 20
+
+
+def as_lz4(source: Path, folder: Path) -> Path:
+    """The corpus ``source`` written again as the project writes corpora: LZ4, row groups of 64 MiB."""
+    corpus = Corpus.open(source)
+    with CorpusWriter(folder, made="rewritten for timing") as writer:
+        for shard in corpus.shards():
+            for batch in read_batches(shard):
+                for blob_id, content in zip(batch.column("blob_id").to_pylist(), batch.column("content"), strict=True):
+                    writer.add_blob(blob_id, content.as_py())
+        for row in corpus.locations().to_pylist():
+            row.pop("path_class", None)
+            writer.add_location(row.pop("blob_id"), **row)
+    return folder
+
+
+def in_turns(one: Callable[[], object], other: Callable[[], object]) -> dict:
+    """Times of two jobs, one after the other, with the median of the ratios of neighbours (one / other)."""
+    one(), other()
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for job, taken in zip((one, other), times, strict=True):
+            started = time.perf_counter()
+            job()
+            taken.append(time.perf_counter() - started)
+    ratios = [a / b for a, b in zip(*times, strict=True)]
+    return {"seconds": round(statistics.median(times[0]), 3), "against_seconds": round(statistics.median(times[1]), 3),
+            "ratio": round(statistics.median(ratios), 3), "ratio_low": round(min(ratios), 3),
+            "ratio_high": round(max(ratios), 3)}
+
+
+def decode(corpus: Path, threads: int = 2) -> None:
+    """The floor: the content column decoded, row group by row group, nothing else."""
+    shards = Corpus.open(corpus).shards(SHARD_BYTES)
+
+    def work(shard: Shard) -> int:
+        with pq.ParquetFile(shard.path, pre_buffer=False) as file:
+            return sum(file.read_row_group(g, columns=["content"], use_threads=False).nbytes
+                       for g in range(shard.first, shard.last + 1))
+
+    with ThreadPoolExecutor(threads) as pool:
+        sum(pool.map(work, shards))
+
+
+def scan(corpus: Path, compiled: CompiledRules, threads: int = 2) -> int:
+    """What a batch's workers do, without the store."""
+    shards = Corpus.open(corpus).shards(SHARD_BYTES)
+
+    def work(shard: Shard) -> int:
+        batches = read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content"))
+        return sum(len(out) for out in scan_batches(batches, compiled))
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(work, shards))
+
+
+def shipped() -> RuleSet:
+    return load([rules_folder()])
+
+
+def scan_against_decode(corpus: Path) -> dict:
+    rules = shipped()
+    compiled = CompiledRules(rules)
+    out = in_turns(lambda: scan(corpus, compiled), lambda: decode(corpus))
+    content = Corpus.open(corpus).manifest.content_bytes
+    return out | {"rules": len(rules.secret_types), "triggers": len(compiled.expressions),
+                  "content_mb_per_second": round(content / out["seconds"] / 1e6)}
+
+
+def one_thread_against_two(corpus: Path) -> dict:
+    compiled = CompiledRules(shipped())
+    return in_turns(lambda: scan(corpus, compiled, 1), lambda: scan(corpus, compiled, 2))
+
+
+def twice_the_rules(corpus: Path) -> dict:
+    """Every type and pair again under another name, its literals' letters shifted so that triggers differ."""
+    from dataclasses import replace
+
+    rules = shipped()
+
+    def shifted(pattern: str) -> str:
+        return "".join(chr((ord(c) - 65 + 7) % 26 + 65) if "A" <= c <= "Z" and pattern[i - 1 : i] not in ("\\", "-")
+                       and pattern[i + 1 : i + 2] != "-" else c for i, c in enumerate(pattern))
+
+    types, pairs = list(rules.secret_types.values()), list(rules.pairs.values())
+    for s in rules.secret_types.values():
+        formats = tuple(replace(f, pattern=shifted(f.pattern), sample=None) for f in s.formats)
+        types.append(replace(s, type="twin_" + s.type, formats=formats))
+    for p in rules.pairs.values():
+        pairs.append(replace(p, type="twin_" + p.type, parts=tuple("twin_" + x for x in p.parts)))
+    once, twice = CompiledRules(rules), CompiledRules(build(types, pairs))
+    out = in_turns(lambda: scan(corpus, twice), lambda: scan(corpus, once))
+    return out | {"triggers": len(once.expressions), "triggers_doubled": len(twice.expressions)}
+
+
+def pairing(_: Path) -> dict:
+    """20,000 spans of each of two parts in one blob, in several layouts and windows."""
+    count, rng = 20_000, np.random.default_rng(1)
+    places = rng.permutation(2 * count) * 60
+
+    def side(starts: np.ndarray) -> Parts:
+        start = np.sort(starts).astype(np.int64)
+        return Parts(start, start + 20, start // 80 + 1, (start + 20) // 80 + 1, np.arange(len(start)))
+
+    layouts = {"random": (places[:count], places[count:]), "alternating": (np.arange(count) * 120, np.arange(count) * 120 + 60),
+               "blocks": (np.arange(count) * 60, (np.arange(count) + count) * 60),
+               "uneven": (places[:count], places[count : count + 17_000])}
+    out = {}
+    for name, (a, b) in layouts.items():
+        for window in (FILE, Window("bytes", 200), Window("bytes", 20_000), Window("lines", 5)):
+            started = time.perf_counter()
+            found = assign([side(a), side(b)], window, False)
+            out[f"{name}, {window}"] = {"seconds": round(time.perf_counter() - started, 3), "pairs": len(found)}
+    return {"slowest_seconds": max(o["seconds"] for o in out.values()), "layouts": out}
