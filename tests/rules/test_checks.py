@@ -47,7 +47,7 @@ SHAPES = {
     "marvin32_tenant00": _KEY88,
     "marvin32_messaging": _KEY44,
     "marvin32_cosmosdb": _KEY88,
-    "marvin32_functions": _URL + "{53}[AQgw]==",
+    "marvin32_functions": _URL + "{53}[AQgw](?:==|%3D%3D)",
     "marvin32_base62": f"{_B62}{{84}}(?:\\.{_B62}{{84}})?",
     "marvin32_base66": "[A-Za-z0-9_~.-]{3}8Q~[A-Za-z0-9_~.-]{34}",
     "jwt": _JWT,

@@ -56,7 +56,7 @@ class MarvinBase64:
     url_safe: bool = False
 
     def verify(self, token: bytes) -> bool:
-        data = decoded(token)
+        data = decoded(_unpadded(token))
         if data is None or len(data) < 8:
             return False
         return data[-4:] in (marvin32(data[:-4], seed).to_bytes(4, "little") for seed in self.seeds)
@@ -68,12 +68,17 @@ class MarvinBase64:
         return self._with(token, 1)
 
     def _with(self, token: bytes, off: int) -> bytes:
-        body = token.rstrip(b"=")
+        body = _unpadded(token)
         data = base64.b64decode(body.replace(b"-", b"+").replace(b"_", b"/") + b"=" * (-len(body) % 4))
         text = base64.b64encode(data[:-4] + (marvin32(data[:-4], self.seeds[0]) ^ off).to_bytes(4, "little"))
         if self.url_safe:
             text = text.replace(b"+", b"-").replace(b"/", b"_")
-        return text[: len(token)]  # as much padding as there was
+        return text.rstrip(b"=") + token[len(body) :]
+
+
+def _unpadded(token: bytes) -> bytes:
+    """The token without its padding, which a URL may spell ``%3D``."""
+    return token.removesuffix(b"%3D%3D").rstrip(b"=")
 
 
 @dataclass(frozen=True, slots=True)
