@@ -1,8 +1,9 @@
 """Compiled rules: a rule set made ready to scan.
 
 Each format is searched in one of three ways. ``trigger``: it holds a rare literal, and the one Hyperscan call over the
-whole batch finds that. ``near``: it has none, but keywords must stand near, and those are searched instead. ``partner``:
-it has neither, is a part of a pair, and is looked for only inside the window round its partner's match.
+whole batch finds that. ``near``: keywords must stand near and are rarer than any literal of its own, so they are searched
+instead. ``partner``: it has neither, is a part of a pair, and is looked for only inside the window round its partner's
+match.
 
 A compiled rule set is shared by threads; each scan takes a scratch of its own. It does not pickle: a worker compiles
 from rule text and compares :attr:`CompiledRules.hash`.
@@ -24,7 +25,7 @@ import re2
 
 from workbench.errors import RulesError
 from workbench.rules import pattern as pat
-from workbench.rules.load import compile_re2, trigger_pattern
+from workbench.rules.load import compile_re2, search_way, trigger_pattern
 from workbench.rules.rule import Format, Pair, RuleSet, SecretType, Window
 from workbench.rules.judge import prefix_length
 from workbench.rules.text import DEFAULT_BEFORE
@@ -123,12 +124,11 @@ class CompiledRules:
         self._database = _database(table, cache)
 
     def _add(self, secret: SecretType, index: int, fmt: Format, table: _TriggerTable) -> None:
-        found = pat.triggers(trigger_pattern(fmt))
-        search: Search = "trigger" if found else "near" if fmt.near else "partner"
+        search: Search = search_way(fmt, is_part=secret.type in self.part_types) or "partner"
         number = len(self.formats)
         self.formats.append(_compile_format(secret.type, index, fmt, search))
         if search == "trigger":
-            for t in found:
+            for t in pat.triggers(trigger_pattern(fmt)):
                 table.add(t.expression, False, len(t), Target(number, t.back_least, t.back_most, False))
         elif search == "near":
             assert fmt.near is not None

@@ -119,6 +119,9 @@ def _lacking(fmt: CompiledFormat, text: bytes) -> str:
     if fmt.search == "partner":
         return head + "searched only in the window round its partner's match, and there is none"
     if fmt.search == "near" and fmt.format.near:
+        assert fmt.near is not None
+        if fmt.near.search(text):
+            return head + "a keyword is in the text, but nothing of the pattern's shape stands in its window"
         return head + f"none of its keywords is in the text ({', '.join(fmt.format.near.keywords)})"
     heads = " or ".join("".join(_readable(c.members()) for c in t.classes)
                         for t in triggers(trigger_pattern(fmt.format)))

@@ -96,13 +96,13 @@ def _secret_cases(file: load.LoadedFile, i: int, secret: SecretText, rules: Rule
     kinds: tuple[Kind, ...] = ("match", "no_match")
     for kind in kinds:
         for k, test in enumerate(getattr(secret.tests, kind)):
-            text, gap = (test.text, test.known_gap) if isinstance(test, MatchTest) else (test, None)
+            test = test if isinstance(test, MatchTest) else MatchTest(text=test)
             line = file.source.line(("secrets", i, "tests", kind, k))
             for index, fmt in enumerate(owner.formats):
-                if "{wrong_checksum}" in text and fmt.checksum is None:
+                if test.format not in (None, fmt.label) or "{wrong_checksum}" in test.text and fmt.checksum is None:
                     continue
-                filled = fill(text, rules, owner=owner, index=index, seed=seed)
-                cases.append(Case(file.source.name, line, secret.type, kind, index, gap, filled))
+                filled = fill(test.text, rules, owner=owner, index=index, seed=seed)
+                cases.append(Case(file.source.name, line, secret.type, kind, index, test.known_gap, filled))
     return cases
 
 

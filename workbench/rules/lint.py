@@ -116,6 +116,11 @@ def _slots(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:
         for field in ("match", "no_match"):
             for k, test in enumerate(getattr(secret.tests, field)):
                 text = test.text if isinstance(test, MatchTest) else test
+                labels = [fmt.label or f"v{len(secret.formats) - n}" for n, fmt in enumerate(secret.formats)]
+                if isinstance(test, MatchTest) and test.format not in (None, *labels):
+                    problems.append(Problem(
+                        file.source.name, file.source.line(("secrets", i, "tests", field, k)), secret.type,
+                        f"format={test.format!r} in a test", "a label: " + ", ".join(labels), "correct it"))
                 look(("secrets", i, "tests", field, k), secret, text, True)
     for i, pair in load.numbered(file.text.pairs):
         for k, test in enumerate(pair.tests):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import re2
 
@@ -226,10 +227,29 @@ def _check_pair(source: RulesSource, i: int, pair: PairText, types: dict) -> lis
     return problems
 
 
+STRONG_LITERAL_BITS = 24.0
+"""What a trigger's fixed characters must weigh for a format to be searched by it although keywords must stand near;
+`ghp_` has 25, `-hhhh-hhhh-` of a UUID 21, `==` 13."""
+
+
+def search_way(fmt: FormatText | r.Format, *, is_part: bool) -> Literal["trigger", "near", "partner"] | None:
+    """How a format is searched over a corpus; None when it cannot be.
+
+    ``trigger``: by its own rare literal. ``near``: by the keywords that must stand near, when those are rarer.
+    ``partner``: only round its partner in a pair.
+    """
+    own = triggers(trigger_pattern(fmt))
+    if fmt.near and not (own and min(t.literal_bits for t in own) >= STRONG_LITERAL_BITS):
+        return "near"
+    if is_part and not triggers(fmt.pattern):
+        return "partner"  # a word in its `before` must not make it a search over the whole corpus
+    return "trigger" if own else None
+
+
 def searchable(fmt: FormatText | r.Format) -> bool:
-    """Whether the format can be searched over a corpus by itself: it has a trigger of its own, or keywords near it."""
+    """Whether the format can be searched by itself: it has a trigger of its own, or keywords near it."""
     try:
-        return bool(fmt.near) or bool(triggers(trigger_pattern(fmt)))
+        return search_way(fmt, is_part=True) in ("trigger", "near")
     except PatternError:
         return True  # reported where the pattern is checked
 
@@ -247,7 +267,11 @@ def _check_searchable(file: LoadedFile, secret: SecretText, is_part: bool) -> li
         return problems
     i = file.text.secrets.index(secret)
     for k, fmt in enumerate(secret.formats):
-        if not searchable(fmt):
+        try:
+            way = search_way(fmt, is_part=False)
+        except PatternError:
+            continue  # reported where the pattern is checked
+        if way is None:
             line = file.source.line(("secrets", i, "formats", k, "pattern"))
             unbounded = lengths(parse(fmt.pattern))[1] >= UNBOUNDED
             problems.append(Problem(

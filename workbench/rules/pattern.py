@@ -28,6 +28,11 @@ class PatternError(ValueError):
         super().__init__(message)
 
 
+@lru_cache(maxsize=4096)
+def _members(mask: int) -> bytes:
+    return bytes(b for b in range(256) if mask >> b & 1)
+
+
 @dataclass(frozen=True, slots=True)
 class ByteClass:
     """One byte out of a set; ``mask`` has bit ``b`` set when byte ``b`` belongs."""
@@ -39,7 +44,7 @@ class ByteClass:
         return self.mask.bit_count()
 
     def members(self) -> bytes:
-        return bytes(b for b in range(256) if self.mask >> b & 1)
+        return _members(self.mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,11 @@ class Trigger:
         """The trigger as a regular expression that Hyperscan takes."""
         return "".join(_spell(c) for c in self.classes)
 
+    @property
+    def literal_bits(self) -> float:
+        """Bits of its fixed characters alone: how rare it is in text that is made of the same classes."""
+        return sum(_bits(c) for c in self.classes if c.size <= 2)
+
     def __len__(self) -> int:
         return len(self.classes)
 
@@ -385,8 +395,9 @@ def _discount(places: list[_Place], first: int, last: int) -> float:
 
 
 def _best_in(form: list[Node]) -> Trigger | None:
+    """The rarest literal run of a form that grows into a trigger."""
     places = _places(form)
-    best: tuple[float, int, int] | None = None
+    cores: list[tuple[float, int, int]] = []
     at = 0
     while at < len(places):
         if not _narrow(places[at].item):
@@ -401,15 +412,15 @@ def _best_in(form: list[Node]) -> Trigger | None:
                 break
             score = sum(_bits(p.item) for p in places[first:last]) - _discount(places, first, last)
             # An earlier trigger is worth a little: the less lies before it, the less a confirm reads.
-            score -= (places[first].most - places[first].least) / 64
-            if best is None or score > best[0] + 1e-9:
-                best = (score, first, last)
+            cores.append((score - (places[first].most - places[first].least) / 64, first, last))
             if last == stop:
                 break
         at = stop
-    if best is None:
-        return None
-    return _grow(places, best[1], best[2])
+    for _, first, last in sorted(cores, key=lambda c: (-c[0], c[1])):
+        trigger = _grow(places, first, last)
+        if trigger is not None:
+            return trigger
+    return None
 
 
 def _grow(places: list[_Place], first: int, last: int) -> Trigger | None:

@@ -28,7 +28,11 @@ def make_sample(secret_type: SecretType, index: int, *, seed: int | str) -> byte
     for _ in range(_TRIES):
         token = pattern.generate(tree, rng)
         if fmt.checksum is not None:
-            token = checks.CHECKSUMS[fmt.checksum].repair(token)
+            try:
+                token = checks.CHECKSUMS[fmt.checksum].repair(token)
+            except ValueError:
+                refused["checksum"] = refused.get("checksum", 0) + 1
+                continue
         stage = "pattern" if not whole.fullmatch(token) else refusal(fmt, token)
         if stage is None:
             return token

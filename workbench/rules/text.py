@@ -84,6 +84,8 @@ class MatchTest(_Strict):
     """A test text with more to say than its text."""
 
     text: Text
+    format: str | None = None
+    """Run it only for the format with this label."""
     known_gap: str | None = None
     """Why this test is expected to fail; it is counted, and an error once it passes."""
 
