@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+import duckdb
+
 from workbench.errors import StoreError
 from workbench.store.connection import Session
 
@@ -44,10 +46,11 @@ def known_migrations() -> tuple[Migration, ...]:
 
 def form_of(session: Session, path: Path) -> int:
     """The number of the last migration applied to the attached store. Raises StoreError when it is not one of ours."""
-    held = {name for (name,) in session.rows("SELECT table_name FROM duckdb_tables() WHERE database_name = 'store'")}
-    if not {"migration", "sealing_key"} <= held:
-        raise StoreError(f"{path} is a DuckDB database but not an alert store. Name another file.")
-    (number,) = session.rows("SELECT coalesce(max(number), 0) FROM migration")[0]
+    try:
+        (number,) = session.rows("SELECT coalesce(max(number), 0) FROM store.main.migration")[0]
+        session.rows("SELECT key_check FROM store.main.sealing_key")
+    except (duckdb.CatalogException, duckdb.BinderException):
+        raise StoreError(f"{path} is a DuckDB database but not an alert store. Name another file.") from None
     newest = known_migrations()[-1].number
     if number > newest:
         raise StoreError(
