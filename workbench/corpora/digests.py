@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 
 KEPT_BYTES = 12
+_FEW = 4096
 _PENDING_LIMIT = 1 << 17
 """Newest members kept in a plain set, at about 90 bytes each."""
 
@@ -40,10 +41,14 @@ class DigestSet:
         head = digest[:KEPT_BYTES]
         if head in self._pending or self._is_sorted_in(head):
             return False
-        self._pending.add(head)
+        self.add_new(head)
+        return True
+
+    def add_new(self, digest: bytes) -> None:
+        """Put ``digest`` in when it is known not to be there: quicker than :meth:`add`."""
+        self._pending.add(digest[:KEPT_BYTES])
         if len(self._pending) >= _PENDING_LIMIT:
             self._sort_in_pending()
-        return True
 
     def add_many(self, digests: list[bytes]) -> np.ndarray:
         """Put in many; for each whether it was new, as a bool array. Of equal ones the first is new."""
@@ -67,6 +72,10 @@ class DigestSet:
         raw = unhexlify(digits)
         if len(raw) % digest_bytes:
             raise ValueError(f"Expected a multiple of {2 * digest_bytes} hex digits but got {2 * len(raw)}")
+        if len(raw) < _FEW * digest_bytes:  # too few to be worth sorting in
+            for at in range(0, len(raw), digest_bytes):
+                self.add(raw[at : at + digest_bytes])
+            return
         heads = np.frombuffer(raw, np.uint8).reshape(-1, digest_bytes)[:, :KEPT_BYTES]
         self._sort_in(np.ascontiguousarray(heads))
 

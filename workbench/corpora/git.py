@@ -21,10 +21,10 @@ import pyarrow.dataset as ds
 
 from workbench.corpora.content import MAX_BLOB_BYTES, MISSING, UNREADABLE
 from workbench.corpora.digests import DigestSet
-from workbench.corpora.git_command import CommandObjects, is_sha256
 from workbench.corpora.git_history import History
 from workbench.corpora.git_ingest import IngestCounts, RepositoryIngest, location_key
 from workbench.corpora.git_objects import GitObjects, LibgitObjects, libgit_settings
+from workbench.corpora.git_sha256 import CommandObjects, is_sha256
 from workbench.corpora.remote import Kind, Remote, remote_of
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter
 from workbench.errors import CorpusError, UsageError

@@ -16,6 +16,9 @@ from workbench.corpora.git_objects import COMMIT, TAG, TREE, DamagedObject, GitO
 
 _CACHED_ENTRIES = 400_000
 """Tree entries kept parsed, at about 110 bytes each."""
+_MANY_COMMITS = 100
+"""From so many on, a git process earns its start."""
+_REMEMBERED_COMMITS = 50_000
 _MAX_TAG_CHAIN = 100
 _TAG_TARGET = re.compile(rb"object ([0-9a-f]{40,64})\n")
 _COMMIT_LINKS = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)")
@@ -57,6 +60,7 @@ class History:
         self._shallow = objects.shallow()
         self._trees: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
         self._cached_entries = 0
+        self._tree_of: dict[bytes, bytes] = {}
         self._entry = re.compile(rb"[0-7]+ [^\0]+\0.{%d}" % objects.id_bytes, re.DOTALL)
         wanted = [commit for tip in dict.fromkeys(tips) if (commit := self._peel(tip)) is not None]
         hidden = [commit for tip in dict.fromkeys(known) if (commit := self._peel(tip, is_known=True)) is not None]
@@ -67,12 +71,36 @@ class History:
         """How many commits it has."""
         return len(self._order) // self._objects.id_bytes
 
-    def commits(self) -> Iterator[Commit]:
-        """The commits, parents before children, else the older first."""
+    def walk(self) -> Iterator[tuple[Commit, Iterable[tuple[bytes, bytes]]]]:
+        """Each commit, parents before children, else the older first, and what :meth:`changes` says of it.
+
+        A commit may come more than once in a row, each time with some of its changes, and a change more than once.
+        """
+        done = 0
+        if self._objects.command is not None and len(self) >= _MANY_COMMITS:
+            ids = self._ids()
+            for done, files, submodules in self._objects.command.changes(ids):
+                if done == len(ids):
+                    return
+                self.gaps.submodules.update((path, object_id) for object_id, path in submodules)
+                commit = self._commit(ids[done])
+                if commit is not None:
+                    yield commit, files
+        for commit in self._commits(done):
+            yield commit, self.changes(commit)
+
+    def _ids(self) -> list[bytes]:
         width = self._objects.id_bytes
-        for at in range(0, len(self._order), width):
+        return [bytes(self._order[at : at + width]) for at in range(0, len(self._order), width)]
+
+    def _commits(self, first: int) -> Iterator[Commit]:
+        width = self._objects.id_bytes
+        for at in range(first * width, len(self._order), width):
             commit = self._commit(bytes(self._order[at : at + width]))
             if commit is not None:
+                if len(self._tree_of) >= _REMEMBERED_COMMITS:
+                    self._tree_of.clear()
+                self._tree_of[commit.commit_id] = commit.tree
                 yield commit
 
     def changes(self, commit: Commit) -> Iterator[tuple[bytes, bytes]]:
@@ -80,8 +108,8 @@ class History:
 
         A rename and a merge's own resolution are changes; a merge of what one of its parents has is none.
         """
-        parents = [known.tree for parent in commit.parents if (known := self._commit(parent)) is not None]
-        yield from self.tree_changes(commit.tree, parents)
+        trees = [self._tree_of.get(parent) or self._tree_of_unread(parent) for parent in commit.parents]
+        return self.tree_changes(commit.tree, [tree for tree in trees if tree is not None])
 
     def tree_changes(self, tree: bytes, parents: Iterable[bytes] = ()) -> Iterator[tuple[bytes, bytes]]:
         """(blob id, path) of the files under ``tree`` that stand in none of the trees ``parents`` at the same path."""
@@ -110,6 +138,10 @@ class History:
                 for object_id, name in subtrees:
                     before = tuple(found[name] for found in befores if name in found)
                     waiting.append((object_id, before, prefix + name + b"/"))
+
+    def _tree_of_unread(self, commit_id: bytes) -> bytes | None:
+        commit = self._commit(commit_id)
+        return commit.tree if commit else None
 
     def _entries(self, tree: bytes) -> frozenset[bytes]:
         """A tree's entries as git stores them: mode, space, name, NUL, id."""

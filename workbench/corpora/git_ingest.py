@@ -7,8 +7,9 @@ order of history. Memory is a chunk's, whatever the repository's size.
 from __future__ import annotations
 
 import hashlib
+from binascii import unhexlify
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,13 +22,12 @@ from workbench.corpora.git_objects import BLOB, SIZE_MISSING, TREE, GitObjects
 from workbench.corpora.remote import SOURCES_OF_KIND, Remote
 from workbench.corpora.writer import CorpusWriter, blob_id_of
 
-_CHUNK_CHANGES = 200_000
+_CHUNK_CHANGES = 150_000
+_CHUNK_MESSAGE_BYTES = 32 << 20
+_ROWS_AT_ONCE = 20_000
 _PROGRESS_COMMITS = 250
 _MAX_TIME = 253_402_300_799
 """The last second of the year 9999: beyond it a commit's time is a mistake, and is left out."""
-
-CommitProgress = Callable[[int, int], None]
-"""Called with (commits done, commits in all)."""
 
 
 class Stamp(NamedTuple):
@@ -35,7 +35,14 @@ class Stamp(NamedTuple):
 
     revision: str
     committed_at: int | None
-    has_url: bool
+    is_commit: bool
+
+
+Row = tuple[str, str, bytes, Stamp]
+"""A location in the making: blob id, path as text, path as git has it, commit."""
+
+CommitProgress = Callable[[int, int], None]
+"""Called with (commits done, commits in all)."""
 
 
 @dataclass(slots=True)
@@ -80,16 +87,17 @@ class RepositoryIngest:
     def run(self, history: History, progress: CommitProgress | None = None) -> None:
         """Take in everything ``history`` has."""
         total = len(history)
-        for commit in history.commits():
-            stamp = Stamp(commit.commit_id.hex(), _microseconds(commit.time), has_url=True)
-            self._add_message(commit.message, stamp)
-            self._add_files(history.changes(commit), stamp)
-            self.counts.commits += 1
-            if progress and self.counts.commits % _PROGRESS_COMMITS == 0:
-                progress(self.counts.commits, total)
+        last, stamp = b"", Stamp("", None, is_commit=False)
+        for commit, files in history.walk():
+            if commit.commit_id != last:
+                last, stamp = commit.commit_id, Stamp(commit.commit_id.hex(), _microseconds(commit.time), is_commit=True)
+                self._add_message(commit.message, stamp)
+                self.counts.commits += 1
+                if progress and self.counts.commits % _PROGRESS_COMMITS == 0:
+                    progress(self.counts.commits, total)
+            self._add_files(files, stamp)
         for kind, object_id in history.bare_objects:
-            # GitHub has no address for a tree or blob outside a commit.
-            stamp = Stamp(object_id.hex(), None, has_url=False)
+            stamp = Stamp(object_id.hex(), None, is_commit=False)
             if kind == TREE:
                 self._add_files(history.tree_changes(object_id), stamp)
             elif kind == BLOB:
@@ -106,6 +114,8 @@ class RepositoryIngest:
         self._blob_ids: list[bytes] = []
         self._paths: list[bytes] = []
         self._stamps: list[Stamp] = []
+        self._messages: list[tuple[bytes, Stamp]] = []
+        self._message_bytes = 0
 
     def _add_files(self, files: Iterable[tuple[bytes, bytes]], stamp: Stamp) -> None:
         before = len(self._blob_ids)
@@ -113,7 +123,8 @@ class RepositoryIngest:
             self._blob_ids.append(blob_id)
             self._paths.append(path)
         self._stamps += [stamp] * (len(self._blob_ids) - before)
-        if len(self._blob_ids) >= _CHUNK_CHANGES:
+        is_full = len(self._blob_ids) + len(self._messages) >= _CHUNK_CHANGES
+        if is_full or self._message_bytes >= _CHUNK_MESSAGE_BYTES:
             self._finish_chunk()
 
     def _add_message(self, message: bytes, stamp: Stamp) -> None:
@@ -122,81 +133,102 @@ class RepositoryIngest:
         reason = skip_reason(message, max_bytes=self._max_blob_bytes)
         if reason:
             self.skipped[reason] += 1
-            return
-        blob_id = blob_id_of(message)
-        self._add_blob(blob_id, message)
-        if self._located.add(location_key(self._message_source, blob_id, "")):
-            url = self._remote.commit_url(stamp.revision)
-            self._add_location(blob_id, self._message_source, "", stamp, url)
+        else:
+            self._messages.append((message, stamp))
+            self._message_bytes += len(message)
 
     def _finish_chunk(self) -> None:
-        """Read the chunk's new blobs, then write its locations."""
-        names = self._read_new_blobs() if self._translated is None else self._read_translated_blobs()
-        keys, rows = [], []
-        for git_id, path, stamp in zip(self._blob_ids, self._paths, self._stamps, strict=True):
-            blob_id = names[git_id]
-            if blob_id is not None:
-                text = path.decode("utf-8", "backslashreplace")
-                keys.append(location_key(self._file_source, blob_id, text))
-                rows.append((blob_id, text, path, stamp))
-        is_new = self._located.add_many(keys)
-        for (blob_id, text, path, stamp), new in zip(rows, is_new.tolist(), strict=True):
-            if new:
-                url = self._remote.file_url(stamp.revision, path) if stamp.has_url else ""
-                self._add_location(blob_id, self._file_source, text, stamp, url)
+        """Read the chunk's new blobs, and write its locations."""
+        if self._messages:
+            self._write_messages()
+        translated = self._translated
+        names = self._read_new_blobs() if translated is None else self._read_translated_blobs(translated)
+        for at in range(0, len(self._blob_ids), _ROWS_AT_ONCE):
+            self._write_file_locations(names, slice(at, at + _ROWS_AT_ONCE))
         self._start_chunk()
+
+    def _write_messages(self) -> None:
+        ids = [blob_id_of(message) for message, _ in self._messages]
+        is_known = self._writer.known.contains_many([unhexlify(i) for i in ids]).tolist()
+        new = {i: message for i, (message, _), known in zip(ids, self._messages, is_known, strict=True) if not known}
+        self._add_blobs(new.items())
+        rows = [(i, "", b"", stamp) for i, (_, stamp) in zip(ids, self._messages, strict=True)]
+        self._write_locations(self._message_source, rows, lambda _, stamp: self._remote.commit_url(stamp.revision))
+
+    def _write_file_locations(self, names: dict[bytes, str | None], at: slice) -> None:
+        """Locations of some of the chunk's changes, those of blobs left out excepted."""
+        changes = zip(self._blob_ids[at], self._paths[at], self._stamps[at], strict=True)
+        rows = [
+            (blob_id, path.decode("utf-8", "backslashreplace"), path, stamp)
+            for git_id, path, stamp in changes
+            if (blob_id := names[git_id]) is not None
+        ]
+        file_url = self._remote.file_url
+        # GitHub has no address for a tree or blob outside a commit.
+        self._write_locations(
+            self._file_source, rows, lambda path, stamp: file_url(stamp.revision, path) if stamp.is_commit else ""
+        )
+
+    def _write_locations(self, source: str, rows: list[Row], url_of: Callable[[bytes, Stamp], str]) -> None:
+        is_new = self._located.add_many([location_key(source, blob_id, text) for blob_id, text, _, _ in rows])
+        rows = [rows[at] for at in np.flatnonzero(is_new).tolist()]
+        self.counts.locations += len(rows)
+        self._writer.add_locations(
+            [blob_id for blob_id, _, _, _ in rows],
+            source=source,
+            repository=self._remote.name,
+            revisions=[stamp.revision for _, _, _, stamp in rows],
+            paths=[text for _, text, _, _ in rows],
+            committed_at=[stamp.committed_at for _, _, _, stamp in rows],
+            urls=[url_of(path, stamp) for _, _, path, stamp in rows],
+        )
 
     def _read_new_blobs(self) -> dict[bytes, str | None]:
         """Add the chunk's blobs that the corpus lacks. Returns the blob id of each, None for those left out."""
         distinct = list(dict.fromkeys(self._blob_ids))
         is_known = self._writer.known.contains_many(distinct)
         is_rejected = self._rejected.contains_many(distinct)
-        names = {i: None if left_out else i.hex() for i, left_out in zip(distinct, is_rejected.tolist(), strict=True)}
+        names: dict[bytes, str | None] = {git_id: git_id.hex() for git_id in distinct}
+        names.update((distinct[at], None) for at in np.flatnonzero(is_rejected).tolist())
         wanted = [distinct[at] for at in np.flatnonzero(~(is_known | is_rejected)).tolist()]
-        for git_id, size, content in self._objects.read_blobs(wanted, self._max_blob_bytes):
-            if self._is_left_out(size, content):
-                self._rejected.add(git_id)
-                names[git_id] = None
-            else:
-                self._add_blob(names[git_id], content)
+
+        def kept() -> Iterator[tuple[str, bytes]]:
+            for git_id, content in self._read_kept(wanted):
+                if content is None:
+                    self._rejected.add(git_id)
+                    names[git_id] = None
+                else:
+                    yield names[git_id], content
+
+        self._add_blobs(kept())
         return names
 
-    def _read_translated_blobs(self) -> dict[bytes, str | None]:
+    def _read_translated_blobs(self, translated: dict[bytes, str | None]) -> dict[bytes, str | None]:
         """The same for a SHA-256 repository: the id of a blob follows from its content."""
-        wanted = [i for i in dict.fromkeys(self._blob_ids) if i not in self._translated]
-        for git_id, size, content in self._objects.read_blobs(wanted, self._max_blob_bytes):
-            if self._is_left_out(size, content):
-                self._translated[git_id] = None
+        for git_id, content in self._read_kept([i for i in dict.fromkeys(self._blob_ids) if i not in translated]):
+            translated[git_id] = blob_id = None if content is None else blob_id_of(content)
+            if blob_id is not None and not self._writer.has_blob(blob_id):
+                self._add_blobs([(blob_id, content)])
+        return translated
+
+    def _read_kept(self, wanted: list[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
+        """(git's id, content) of each blob; the content is None when it is to be left out, and that is counted."""
+        max_bytes = self._max_blob_bytes
+        for git_id, size, content in self._objects.read_blobs(wanted, max_bytes):
+            if content is None:
+                reason = MISSING if size == SIZE_MISSING else UNREADABLE if size < 0 else TOO_LARGE
             else:
-                blob_id = self._translated[git_id] = blob_id_of(content)
-                self._add_blob(blob_id, content)
-        return self._translated
+                reason = skip_reason(content, max_bytes=max_bytes)
+            if reason is None:
+                yield git_id, content
+            else:
+                self.skipped[reason] += 1
+                yield git_id, None
 
-    def _is_left_out(self, size: int, content: bytes | None) -> bool:
-        if content is None:
-            reason = MISSING if size == SIZE_MISSING else UNREADABLE if size < 0 else TOO_LARGE
-        else:
-            reason = skip_reason(content, max_bytes=self._max_blob_bytes)
-        if reason:
-            self.skipped[reason] += 1
-        return reason is not None
-
-    def _add_blob(self, blob_id: str, content: bytes) -> None:
-        if self._writer.add_blob(blob_id, content):
-            self.counts.blobs += 1
-            self.counts.content_bytes += len(content)
-
-    def _add_location(self, blob_id: str, source: str, path: str, stamp: Stamp, url: str) -> None:
-        self.counts.locations += 1
-        self._writer.add_location(
-            blob_id,
-            source=source,
-            repository=self._remote.name,
-            revision=stamp.revision,
-            path=path,
-            committed_at=stamp.committed_at,
-            url=url,
-        )
+    def _add_blobs(self, blobs: Iterable[tuple[str, bytes]]) -> None:
+        count, content_bytes = self._writer.add_new_blobs(blobs)
+        self.counts.blobs += count
+        self.counts.content_bytes += content_bytes
 
 
 def location_key(source: str, blob_id: str, path: str) -> bytes:

@@ -2,7 +2,7 @@
 
 Ids are raw bytes here (20, or 32 in a SHA-256 repository) and objects are the bytes git hashes, parsed by whoever asks
 for them. Two readers exist: :class:`LibgitObjects` for all ordinary repositories, and
-:class:`~workbench.corpora.git_command.CommandObjects` for SHA-256 repositories, which libgit2 does not open.
+:class:`~workbench.corpora.git_sha256.CommandObjects` for SHA-256 repositories, which libgit2 does not open.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from typing import Protocol
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
+from workbench.corpora.git_command import SIZE_DAMAGED, SIZE_MISSING, GitCommand
 from workbench.corpora.packs import PackOrder
 from workbench.errors import CorpusError
 
 COMMIT, TREE, BLOB, TAG = (int(t) for t in (ObjectType.COMMIT, ObjectType.TREE, ObjectType.BLOB, ObjectType.TAG))
 
-_MAPPED_BYTES = 256 << 20
-_WINDOW_BYTES = 32 << 20
+_MAPPED_BYTES = 128 << 20
+_WINDOW_BYTES = 8 << 20
 
 
+_MANY_BLOBS = 500
+"""From so many on, a git process earns its start."""
 _UNREADABLE = (KeyError, pygit2.GitError, ValueError, OSError)
 
 
@@ -42,6 +45,8 @@ class GitObjects(Protocol):
     folder: Path
     remote_url: str | None
     id_bytes: int
+    command: GitCommand | None
+    """The git command in this repository, where it may be used for what there is much of."""
 
     def refs(self) -> dict[str, bytes]:
         """Every reference (and ``HEAD`` when it is detached) and the id it points at, symbolic ones left out."""
@@ -62,7 +67,8 @@ class GitObjects(Protocol):
     def read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
         """(id, size, content) of each blob in an order that is quick to read.
 
-        Content is None, and not read, for blobs over ``max_bytes``; a size of -1 means missing, -2 damaged.
+        Content is None, and not kept, for blobs over ``max_bytes``, and where the size is SIZE_MISSING or
+        SIZE_DAMAGED.
         """
         ...
 
@@ -70,8 +76,6 @@ class GitObjects(Protocol):
         """Let go of files and processes."""
         ...
 
-
-SIZE_MISSING, SIZE_DAMAGED = -1, -2
 
 
 class LibgitObjects:
@@ -87,6 +91,9 @@ class LibgitObjects:
         except (pygit2.GitError, KeyError, ValueError, OSError) as error:
             raise not_a_repository(folder, error) from error
         self._order: PackOrder | None = None
+        # In a partial clone git would go and fetch what is missing, object by object.
+        may_use = GitCommand.is_installed() and not self._is_partial_clone()
+        self.command = GitCommand(folder) if may_use else None
 
     @property
     def remote_url(self) -> str | None:
@@ -128,8 +135,14 @@ class LibgitObjects:
     def read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
         if self._order is None:
             self._order = PackOrder(self._common_folder() / "objects")
+        ids = self._order.sort(ids)
+        if self.command is not None and len(ids) >= _MANY_BLOBS:
+            return self.command.blobs(ids, max_bytes)
+        return self._read_blobs(ids, max_bytes)
+
+    def _read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
         read_header, read, make_id = self._odb.read_header, self._odb.read, pygit2.Oid
-        for object_id in self._order.sort(ids):
+        for object_id in ids:
             oid = make_id(raw=object_id)
             try:
                 # The size first: a blob of a gigabyte must not come into memory to be found too large.
@@ -140,6 +153,10 @@ class LibgitObjects:
 
     def close(self) -> None:
         self._repository.free()
+
+    def _is_partial_clone(self) -> bool:
+        config = self._repository.config
+        return any(e.name.endswith(".promisor") or e.name == "extensions.partialclone" for e in config)
 
     def _common_folder(self) -> Path:
         """Where objects stand: of a linked work tree, its main repository's folder."""

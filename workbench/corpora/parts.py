@@ -19,10 +19,15 @@ import pyarrow.parquet as pq
 
 from workbench.corpora.manifest import CorpusFile, sync_folder
 from workbench.corpora.paths import PATH_CLASS, with_path_class
+from workbench.errors import CorpusError
 from workbench.schemas import BLOBS, LOCATIONS
 
 _MAX_ROWS = 1 << 20
 """Rows of a blobs row group, however small they are: ids and sizes weigh too."""
+_MAX_VALUE_BYTES = (1 << 31) - 1
+"""Parquet counts a value's bytes in 31 bits."""
+_PAGE_BLOBS = 16
+"""A page ends at the first multiple of so many blobs past a megabyte: encoding and decoding hold whole pages."""
 _LOCATION_ROWS = 1 << 17
 _PARTIAL = ".partial"
 
@@ -91,8 +96,9 @@ class _Parts:
         if self._writer is None:
             self._path = self._next_path()
             self._file = HashingFile(self._path)
-            self._writer = pq.ParquetWriter(self._file, self._schema, write_batch_size=1024, **self._options)
-        self._writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
+            self._writer = pq.ParquetWriter(self._file, self._schema, **self._options)
+        # A table goes to the file page by page; a batch would be held encoded until its row group ends.
+        self._writer.write_table(pa.Table.from_batches([batch]), row_group_size=max(1, batch.num_rows))
         self._rows += batch.num_rows
 
     def _next_path(self) -> Path:
@@ -142,39 +148,50 @@ class _Parts:
 class BlobParts(_Parts):
     """Parts that hold blobs: LZ4, no dictionary, statistics on ``size`` only.
 
-    Content is gathered in one buffer of ``row_group_bytes`` that becomes the Arrow column as it is, so a blob is
-    copied once and its own memory can go.
+    Content is gathered in a buffer of ``row_group_bytes`` that becomes the Arrow column as it is, so a blob is copied
+    once and its own memory can go. Two buffers take turns, one filling while the other is written: fresh ones would
+    cost the system as much time to hand out as filling them costs.
     """
 
     def __init__(self, folder: Path, *, row_group_bytes: int, file_bytes: int) -> None:
-        super().__init__(folder, BLOBS, compression="lz4", use_dictionary=False, write_statistics=["size"])
+        super().__init__(folder, BLOBS, compression="lz4", use_dictionary=False, write_statistics=["size"],
+                         write_batch_size=_PAGE_BLOBS)
         self._row_group_bytes = row_group_bytes
         self._file_bytes = file_bytes
         self._part_bytes = 0
         self.content_bytes = 0
         self._rows_added = 0
+        self._buffer = bytearray()
+        self._other_buffer = bytearray()
         self._start_group()
 
     def _start_group(self) -> None:
-        self._buffer: bytearray | None = None
         self._ids: list[str] = []
         self._ends = [0]
 
     def add(self, blob_id: str, content: bytes) -> None:
-        """Add one blob; the caller has made sure that it is new."""
+        """Add one blob; the caller has made sure that it is new. Raises CorpusError for one over 2 GiB."""
         if self._ids and (self._ends[-1] + len(content) > self._row_group_bytes or len(self._ids) >= _MAX_ROWS):
             self._flush()
         self.content_bytes += len(content)
         self._rows_added += 1
         if len(content) > self._row_group_bytes:  # a row group of its own
+            if len(content) > _MAX_VALUE_BYTES:
+                raise CorpusError(
+                    f"Blob {blob_id}: {len(content)} bytes are over {_MAX_VALUE_BYTES}, the most that a Parquet value "
+                    "can have. Skip it",
+                    path=self._folder.parent,
+                )
             self._emit([blob_id], pa.array([len(content)], pa.int64()), pa.array([content], pa.large_binary()))
             return
-        if self._buffer is None:
-            self._buffer = bytearray(self._row_group_bytes)
-        start = self._ends[-1]
-        self._buffer[start : start + len(content)] = content
+        start, end = self._ends[-1], self._ends[-1] + len(content)
+        if end > len(self._buffer):  # doubles, so that a small corpus takes little
+            grown = bytearray(min(self._row_group_bytes, max(2 * len(self._buffer), end, 1 << 20)))
+            grown[:start] = memoryview(self._buffer)[:start]
+            self._buffer = grown
+        self._buffer[start:end] = content
         self._ids.append(blob_id)
-        self._ends.append(start + len(content))
+        self._ends.append(end)
 
     def _flush(self) -> None:
         if not self._ids:
@@ -184,8 +201,9 @@ class BlobParts(_Parts):
         buffers = [None, offsets.buffers()[1], pa.py_buffer(self._buffer)]
         content = pa.Array.from_buffers(pa.large_binary(), len(self._ids), buffers)
         ids = self._ids
+        self._emit(ids, sizes, content)  # has waited for the group before, so the other buffer is free
+        self._buffer, self._other_buffer = self._other_buffer, self._buffer
         self._start_group()
-        self._emit(ids, sizes, content)
 
     def _emit(self, ids: list[str], sizes: pa.Array, content: pa.Array) -> None:
         if self._part_bytes >= self._file_bytes:
@@ -215,6 +233,13 @@ class LocationParts(_Parts):
         """Add one location, in the order of ``schemas.LOCATIONS``."""
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
+        if len(self._columns[0]) >= _LOCATION_ROWS:
+            self._flush()
+
+    def extend(self, columns: list[list[Any]]) -> None:
+        """Add many, a list a column in the order of ``schemas.LOCATIONS``."""
+        for column, values in zip(self._columns, columns, strict=True):
+            column += values
         if len(self._columns[0]) >= _LOCATION_ROWS:
             self._flush()
 
