@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import threading
 import time
 from pathlib import Path
@@ -166,3 +167,12 @@ def test_a_batch_that_lost_its_lease_loses_no_alerts(store: Store) -> None:
     first.record_shard(run_id, shard_id(0), hashes(), a_shard(0), stats=STATS)
     run_all(store)
     assert len(store.done()) == scanned.SHARDS * len(RULES)
+
+
+def test_an_interrupt_stops_a_query_as_it_stops_python(store: Store) -> None:
+    reader = StoreReader(store.path)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        reader.query("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b")
+    assert reader.alerts().num_rows == 0

@@ -38,7 +38,7 @@ def alerts(store: StorePath) -> None:
 
 @app.command()
 def snapshot(store: StorePath, out: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
-    """Copy the store, without its tokens, to a file that analysts can keep and any DuckDB since 1.0 opens."""
+    """Copy the store, without its tokens, to a file that analysts can keep and any DuckDB since 1.1 opens."""
     from workbench.store import snapshot as snapshots
 
     typer.echo(snapshots.snapshot(store, out))

@@ -67,8 +67,10 @@ class Session:
 class Database:
     """A DuckDB file that is attached only while a session lasts. Threads take turns."""
 
-    def __init__(self, path: str | Path, *, read_only: bool = False, wait_s: float = 30.0) -> None:
+    def __init__(self, path: str | Path, *, read_only: bool = False, wait_s: float = 30.0,
+                 shown: Path | None = None) -> None:
         self.path = Path(path).absolute()
+        self.shown = shown or self.path  # the name that messages use
         self.read_only = read_only
         self.wait_s = wait_s
         self._turn = threading.Lock()
@@ -78,7 +80,7 @@ class Database:
     def session(self, doing: str, *, limit_s: float | None = None) -> Iterator[Session]:
         """Attach, run the block in one transaction, commit, detach; roll back when the block raises.
 
-        ``doing`` completes the sentence "Could not ..." and ``limit_s`` stops a query that keeps others waiting.
+        ``doing`` completes the sentence "Could not ... <path>" and ``limit_s`` stops a query that keeps others waiting.
         Raises StoreLocked when another process holds the file for longer than ``wait_s``, else StoreError.
         """
         with self._turn:
@@ -94,6 +96,11 @@ class Database:
                 connection.execute("COMMIT").fetchall()
             except duckdb.Error as error:
                 raise self._explain(error, doing, limit_s) from error
+            except RuntimeError as error:
+                # What DuckDB makes of Ctrl-C.
+                if str(error) == "Query interrupted":
+                    raise KeyboardInterrupt from None
+                raise
             finally:
                 if watch is not None:
                     watch.cancel()
@@ -146,7 +153,7 @@ class Database:
     def _explain(self, error: duckdb.Error, doing: str, limit_s: float | None) -> WorkbenchError:
         """DuckDB's error as one sentence that says what to do."""
         text = str(error).strip().partition("\n")[0].rstrip(".")
-        start = f"Could not {doing} in {self.path}"
+        start = f"Could not {doing} {self.shown}"
         if _is_lock(error):
             found = re.search(r"\(PID (\d+)\)", text)
             holder = int(found.group(1)) if found else None

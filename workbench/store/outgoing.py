@@ -67,7 +67,7 @@ class Outgoing:
 def read_outgoing(path: str | Path, *, wait_s: float = 30.0) -> Outgoing:
     """Read all of it in one transaction. Raises StoreError for a file that is no store, or a snapshot of one."""
     source = Path(path).absolute()
-    with Database(source, read_only=True, wait_s=wait_s).session("read the alerts to export") as session:
+    with Database(source, read_only=True, wait_s=wait_s).session("read the alerts to export from") as session:
         number = migration.form_of(session, source)
         if number < migration.known_migrations()[-1].number:
             raise StoreError(f"{source} is of an older form ({number}). Run a batch into it once.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -68,7 +69,7 @@ class Store:
                 "file, to that key; nothing was written."
             )
         for pending in migration.known_migrations()[number:]:
-            with self._database.session(f"apply migration {pending.name}") as session:
+            with self._database.session(f"apply migration {pending.name} to") as session:
                 # Another process may have been faster.
                 if migration.form_of(session, self.path) < pending.number:
                     migration.apply(session, pending)
@@ -83,7 +84,7 @@ class Store:
         book = RuleBook(rules)
         run_id = runs.new_run_id()
         about = {"corpus": corpus, "rule_set_hash": rule_set_hash, "params": params or {}, "versions": versions or {}}
-        with self._database.session("begin a run") as session:
+        with self._database.session("begin a run in") as session:
             runs.take_lease(session, self.path, self._me)
             runs.begin(session, run_id, self._me, book, about)
         self._books = {run_id: book}
@@ -91,7 +92,7 @@ class Store:
 
     def done(self) -> Done:
         """What needs no scan: (shard, rule, hash of the rule) of every done mark."""
-        with self._database.session("read the done marks") as session:
+        with self._database.session("read the done marks of") as session:
             marks = session.table("SELECT shard_id, rule, rule_hash FROM shard")
         return set(zip(*(column.to_pylist() for column in marks.columns), strict=True))
 
@@ -106,7 +107,7 @@ class Store:
         """
         book = self._book(run_id).only(rules)
         rows = shard_rows(results, book, self._sealer)
-        with self._database.session(f"record shard {shard_id}") as session:
+        with self._database.session(f"record shard {shard_id} in") as session:
             runs.check_running(session, run_id, self._me)
             return recording.record(session, run_id, shard_id, book, rows, stats, self._sealer)
 
@@ -116,20 +117,20 @@ class Store:
         ``files`` maps each file's content hash to a function from blob ids to their locations. A file is read only
         for blobs that matched since it was read last, and not at all when there are none.
         """
-        with self._database.session("see which locations are missing") as session:
+        with self._database.session("see which locations are missing in") as session:
             runs.check_running(session, run_id, self._me)
             missing = locations.wanted(session, files)
         found = {item.sha256: (item, locations.look_up(item, files[item.sha256])) for item in missing}
         if not found:
             return LocationOutcome(0, 0)
-        with self._database.session("record locations") as session:
+        with self._database.session("record locations in") as session:
             runs.check_running(session, run_id, self._me)
             added = locations.add(session, run_id, found)
         return LocationOutcome(sum(1 for item in missing if len(item.blob_ids)), added)
 
     def retire_rules(self, run_id: RunId, rules: Sequence[str]) -> int:
         """Forget what these rules found and close their alerts as ``pattern_deleted``. Returns how many were closed."""
-        with self._database.session("retire rules") as session:
+        with self._database.session("retire rules in") as session:
             runs.check_running(session, run_id, self._me)
             recording.start_noting(session)
             recording.forget(session, "list_contains(?, rule)", [list(rules)])
@@ -140,7 +141,7 @@ class Store:
         """End the run. ``failures`` maps shards that could not be done to the reason, a sentence without tokens."""
         if status not in get_args(EndStatus):
             raise UsageError(f"Expected a status among {', '.join(get_args(EndStatus))} but got {status!r}")
-        with self._database.session("finish the run") as session:
+        with self._database.session("finish the run in") as session:
             runs.check_running(session, run_id, self._me)
             runs.write_failures(session, run_id, failures or {})
             runs.end(session, run_id, status, counts or {})
@@ -148,7 +149,7 @@ class Store:
 
     def abandon_run(self, run_id: str) -> None:
         """Mark a running run abandoned by hand: for one whose machine is gone. Its process can write no more."""
-        with self._database.session("abandon the run") as session:
+        with self._database.session("abandon the run in") as session:
             rows = session.rows("SELECT status FROM run WHERE run_id = ?", [run_id])
             if not rows or rows[0][0] != "running":
                 raise UsageError(f"Expected a running run of {self.path} but {run_id} is "
@@ -159,7 +160,7 @@ class Store:
         """Close open alerts with a person's verdict, one of ``VERDICTS``; it outlives rescans. Returns how many."""
         if resolution not in VERDICTS:
             raise UsageError(f"Expected a resolution among {', '.join(VERDICTS)} but got {resolution!r}")
-        with self._database.session("resolve alerts") as session:
+        with self._database.session("resolve alerts in") as session:
             changed = session.rows(
                 f"UPDATE alert SET state = 'closed', resolution = ?, closed_at = {recording.NOW} "
                 "WHERE state = 'open' AND list_contains(?, alert_id)", [resolution, list(alert_ids)])
@@ -177,12 +178,12 @@ def _make(path: Path, sealer: Sealer) -> None:
     if not path.parent.is_dir():
         raise StoreError(f"Could not make the store {path}: its folder does not exist. Make the folder first.")
     temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(8)}")
-    database = Database(temporary)
+    database = Database(temporary, shown=path)
     try:
         for pending in migration.known_migrations():
-            with database.session(f"make the store {path.name}") as session:
+            with database.session("make the store") as session:
                 migration.apply(session, pending)
-        with database.session(f"make the store {path.name}") as session:
+        with database.session("make the store") as session:
             session.execute("INSERT INTO sealing_key VALUES (?)", [sealer.key_check])
         if Path(f"{temporary}.wal").exists():
             raise StoreError(f"Could not make the store {path}: it could not be written whole. Is the disk full?")
@@ -195,4 +196,5 @@ def _make(path: Path, sealer: Sealer) -> None:
     finally:
         database.close()
         for leftover in (temporary, Path(f"{temporary}.wal")):
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # the error that matters is the one that led here
+                leftover.unlink(missing_ok=True)
