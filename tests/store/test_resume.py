@@ -12,6 +12,7 @@ import pytest
 
 from tests.store.conftest import Child
 from tests.store.scanned import KEY, SHARDS, STATS, a_shard, begin, hashes, run_all, shard_id
+from workbench.errors import StoreError
 from workbench.store import recording
 from workbench.store.reader import StoreReader
 from workbench.store.store import Store
@@ -74,6 +75,17 @@ def test_killed_between_commit_and_detach_a_shard_is_done(path: Path, fresh: Pat
     assert {shard for shard, _, _ in store.done()} == {shard_id(0)}
     run_all(store)
     assert content(path) == undisturbed
+
+
+def test_the_log_of_a_lost_store_is_not_taken_for_a_new_ones(path: Path, fresh: Path, child: Child) -> None:
+    shutil.copy(fresh, path)
+    child("commit_and_die", path).wait()
+    lost = path.rename(path.with_name("lost"))
+    with pytest.raises(StoreError, match=r"alerts\.duckdb\.wal beside it is the log of a store that is gone"):
+        Store(path, key=KEY)
+    assert not path.exists()
+    lost.rename(path)
+    assert {shard for shard, _, _ in Store(path, key=KEY).done()} == {shard_id(0)}  # put back, its rows are there
 
 
 @pytest.mark.slow

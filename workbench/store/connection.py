@@ -182,6 +182,7 @@ _SIGNS = {
     "Permission denied": "permission denied. Give this user the right to it and to its folder.",
     "read-only mode: database does not exist": "there is no such file. Run a batch first, or name another file.",
     "No such file or directory": "its folder does not exist. Make the folder first.",
+    "WAL does not match": "the .wal file beside it belongs to another database. Put that database back, or remove the log.",
     "Is a directory": "it is a folder. Name a file.",
 }
 

@@ -177,6 +177,9 @@ def _make(path: Path, sealer: Sealer) -> None:
     """Make a store beside ``path`` and link it there, so that a half-made one never stands under that name."""
     if not path.parent.is_dir():
         raise StoreError(f"Could not make the store {path}: its folder does not exist. Make the folder first.")
+    if Path(f"{path}.wal").exists():
+        raise StoreError(f"Could not make the store {path}: {path.name}.wal beside it is the log of a store that is gone "
+                         "and may hold its last rows. Put that store back, or remove the log.")
     temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(8)}")
     database = Database(temporary, shown=path)
     try:
