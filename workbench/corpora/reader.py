@@ -213,16 +213,18 @@ def _group_batches(
 
 
 def _rows_a_batch(sizes: pa.ChunkedArray, batch_bytes: int) -> int:
-    """The most rows, a power of two, such that no batch of so many passes ``batch_bytes``.
+    """Rows a batch, a power of two: about ``batch_bytes`` on the average, and no batch over ``BATCH_BYTES``.
 
-    Where one blob alone is larger than that, a batch may pass that blob's size by a quarter: one giant among many
-    small ones must not make every batch a row long.
+    Blobs of one file's history stand side by side, so sizes vary by runs; rows that kept the largest run under
+    ``batch_bytes`` would make thousands of tiny batches of the others. Where one blob alone is larger than
+    ``BATCH_BYTES`` a batch may pass that blob's size by a quarter: one giant must not make every batch a row long.
     """
     values = pc.fill_null(sizes, 0).to_numpy().astype(np.int64)
-    limit = max(batch_bytes, int(values.max(initial=0) * 1.25))
     ends = np.concatenate(([0], np.cumsum(values)))
+    limit = max(batch_bytes, BATCH_BYTES, int(values.max(initial=0) * 1.25))
+    wanted = max(1, len(values) * batch_bytes // max(1, int(ends[-1])))
     rows = 1
-    while rows < len(values):
+    while rows * 2 <= wanted:
         wider = ends[:: rows * 2]
         if np.diff(np.append(wider, ends[-1])).max() > limit:
             break
