@@ -24,8 +24,10 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
-    from workbench.cli import batch, corpus, explain, rules
+    from workbench.cli import batch, corpus, explain, rules, synthesize
 
+    corpus.app.command("synthesize")(synthesize.synthesize)
+    corpus.app.command("measure")(synthesize.measure)
     app.add_typer(corpus.app, name="corpus")
     app.add_typer(rules.app, name="rules")
     app.command("explain")(explain.explain)
