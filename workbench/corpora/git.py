@@ -16,15 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.dataset as ds
-
 from workbench.corpora.content import MAX_BLOB_BYTES, MISSING, UNREADABLE
 from workbench.corpora.digests import DigestSet
 from workbench.corpora.git_history import History
 from workbench.corpora.git_ingest import IngestCounts, RepositoryIngest, location_key
 from workbench.corpora.git_objects import GitObjects, LibgitObjects, libgit_settings
 from workbench.corpora.git_sha256 import CommandObjects, is_sha256
+from workbench.corpora.locations import location_batches
 from workbench.corpora.remote import Kind, Remote, remote_of
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter
 from workbench.errors import CorpusError, UsageError
@@ -220,18 +218,9 @@ def read_located(writer: CorpusWriter, names: Iterable[str]) -> dict[str, Digest
     """For each repository what :func:`location_key` gives for the locations it has in the corpus already."""
     located = {name: DigestSet() for name in names}
     files = [writer.folder / f.path for f in writer.manifest.location_files]
-    if not files or not located:
-        return located
-    columns = ["repository", "source", "blob_id", "path"]
-    wanted = ds.field("repository").isin(list(located))
-    try:
-        scanner = ds.dataset(files, format="parquet").scanner(
-            columns=columns, filter=wanted, batch_readahead=2, fragment_readahead=1
-        )
-        for batch in scanner.to_batches():
+    if files and located:
+        columns = ("repository", "source", "blob_id", "path")
+        for batch in location_batches(files, repositories=located):
             for name, *parts in zip(*(batch.column(c).to_pylist() for c in columns), strict=True):
                 located[name].add(location_key(*parts))
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"Corpus {writer.folder}: its locations cannot be read: {error}. Run `workbench corpus "
-                          "verify`", path=writer.folder) from error
     return located

@@ -65,15 +65,15 @@ class Manifest:
         return tuple(f for f in self.files if f.folder == LOCATIONS_FOLDER)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Manifest:
+    def load(cls, folder: str | os.PathLike[str], *, check_files: bool = True) -> Manifest:
         """Read ``folder/manifest.json``.
 
         Raises :class:`~workbench.errors.CorpusError` when there is no folder, no manifest, when it is malformed or of
-        a newer schema version, or when a file it lists is missing.
+        a newer schema version, or, unless told not to look, when a file it lists is missing.
         """
         root = Path(folder)
         manifest = cls.from_json(_read_document(root), where=root / MANIFEST_NAME)
-        missing = [f.path for f in manifest.files if not (root / f.path).is_file()]
+        missing = [f.path for f in manifest.files if check_files and not (root / f.path).is_file()]
         if missing:
             shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
             raise CorpusError(
@@ -196,7 +196,8 @@ def _corpus_file(item: Any, where: object) -> CorpusFile:
     # A manifest may come from someone else: it must not be able to name a file outside its own folder.
     if len(parts) != 2 or parts[0] not in (BLOBS_FOLDER, LOCATIONS_FOLDER) or parts[1] == "..":
         raise CorpusError(
-            f"{where}: Expected '{BLOBS_FOLDER}/<file>' or '{LOCATIONS_FOLDER}/<file>' but got path={path!r}", path=where
+            f"{where}: Expected '{BLOBS_FOLDER}/<file>' or '{LOCATIONS_FOLDER}/<file>' but got path={path!r}",
+            path=where,
         )
     return CorpusFile(
         path=path,

@@ -1,7 +1,7 @@
 """A part is one Parquet file of a corpus, as it is written: blobs or locations, hashed on the way to disk.
 
 Rows gather in memory until they fill a row group, which a thread of its own encodes and writes while the next one
-gathers; at most one is under way. A part is named ``*.partial`` until :meth:`finish` renames it.
+gathers; at most one is under way. A part is named ``*.partial`` until :meth:`_Parts.name_parts`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from workbench.corpora.manifest import CorpusFile, sync_folder
+from workbench.corpora.manifest import CorpusFile
 from workbench.corpora.paths import PATH_CLASS, with_path_class
 from workbench.errors import CorpusError
 from workbench.schemas import BLOBS, LOCATIONS
@@ -117,17 +117,15 @@ class _Parts:
         self._done.append((self._path, entry))
         self._writer, self._file, self._path, self._rows = None, None, None, 0
 
-    def _finish_parts(self) -> list[CorpusFile]:
-        """Give every part its name; what they hold is on the disk when this returns."""
-        self._close_part()
-        files = []
-        for partial, entry in self._done:
+    def name_parts(self) -> None:
+        """Give every ended part its name."""
+        for partial, _ in self._done:
             os.rename(partial, partial.with_name(partial.name.removesuffix(_PARTIAL)))
-            files.append(entry)
-        if files:
-            sync_folder(self._folder)
         self._done = []
-        return files
+
+    def stop(self) -> None:
+        """End the writing thread."""
+        self._thread.shutdown()
 
     def discard(self) -> None:
         """Delete every part that has no name yet, and stop."""
@@ -135,7 +133,7 @@ class _Parts:
             self._wait()
         except Exception:  # noqa: BLE001, S110 - what could not be written is being dropped anyway
             pass
-        self._thread.shutdown()
+        self.stop()
         if self._file is not None and self._path is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)
@@ -213,12 +211,15 @@ class BlobParts(_Parts):
         self._send(pa.record_batch([pa.array(ids, pa.string()), sizes, content], schema=BLOBS))
 
     def finish(self) -> tuple[list[CorpusFile], int, int]:
-        """End the open part and name all parts. Returns (files, blobs, bytes of content) since the last time."""
+        """End the open part; parts keep their ``.partial`` names until :meth:`name_parts`.
+
+        Returns (files by their names to be, blobs, bytes of content) since the last time.
+        """
         self._flush()
-        files = self._finish_parts()
+        self._close_part()
         counts = self._rows_added, self.content_bytes
         self._part_bytes = self._rows_added = self.content_bytes = 0
-        return files, *counts
+        return [entry for _, entry in self._done], *counts
 
 
 class LocationParts(_Parts):
@@ -254,8 +255,8 @@ class LocationParts(_Parts):
         self._send(with_path_class(pa.record_batch(arrays, schema=LOCATIONS)))
 
     def finish(self) -> tuple[list[CorpusFile], int]:
-        """End the open part and name all parts. Returns (files, locations) since the last time."""
+        """End the open part as :meth:`BlobParts.finish` does. Returns (files, locations) since the last time."""
         self._flush()
-        files = self._finish_parts()
+        self._close_part()
         rows, self._rows_added = self._rows_added, 0
-        return files, rows
+        return [entry for _, entry in self._done], rows

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from workbench.corpora.blob_index import BlobIndex
+from workbench.corpora.locations import LOCATION_COLUMNS, location_batches
 from workbench.corpora.manifest import CorpusFile, Manifest
-from workbench.corpora.paths import PATH_CLASS, with_path_class
+from workbench.corpora.shape import as_blobs, check_footer
 from workbench.errors import CorpusError, ShardError, UsageError
 from workbench.model import BlobId, ShardId
 from workbench.schemas import BLOBS, LOCATIONS
@@ -27,7 +27,6 @@ from workbench.schemas import BLOBS, LOCATIONS
 SHARD_BYTES = 256 << 20
 BATCH_BYTES = 64 << 20
 _STREAM_BUFFER_BYTES = 1 << 20
-_LOCATION_ROWS = 1 << 17
 _WHOLE_GROUP_SLACK = 1.25
 """A row group up to this many times ``batch_bytes`` is read in one piece: row groups are only about as large."""
 
@@ -66,9 +65,9 @@ class Corpus:
         """
         root = Path(folder).absolute()
         manifest = Manifest.load(root)
-        blobs = {f.path: _footer(root / f.path, f, BLOBS) for f in manifest.blob_files}
+        blobs = {f.path: check_footer(root / f.path, f, BLOBS) for f in manifest.blob_files}
         for file in manifest.location_files:
-            _footer(root / file.path, file, LOCATIONS)
+            check_footer(root / file.path, file, LOCATIONS)
         return cls(root, manifest, blobs)
 
     @property
@@ -96,15 +95,12 @@ class Corpus:
         With ``blob_ids``, only those blobs'; the rest is dropped while reading, so memory follows the result.
         Raises CorpusError when a file cannot be read.
         """
-        if not self.location_files:
-            return LOCATIONS.append(PATH_CLASS).empty_table()
-        wanted = None if blob_ids is None else _id_array(blob_ids)
-        tables = [_read_locations(path, wanted) for path in self.location_files]
-        return pa.concat_tables(tables)
+        return pa.Table.from_batches(location_batches(self.location_files, blob_ids=blob_ids), LOCATION_COLUMNS)
 
     def locations_in(self, file: CorpusFile, blob_ids: Iterable[str] | pa.Array | None = None) -> pa.Table:
         """As :meth:`locations`, of one locations file of the manifest."""
-        return _read_locations(self.folder / file.path, None if blob_ids is None else _id_array(blob_ids))
+        batches = location_batches([self.folder / file.path], blob_ids=blob_ids)
+        return pa.Table.from_batches(batches, LOCATION_COLUMNS)
 
     def blob(self, blob_id: BlobId | str) -> bytes:
         """The content of one blob.
@@ -181,7 +177,7 @@ def read_batches(
             for group in range(shard.first, shard.last + 1):
                 for batch in _group_batches(parquet, shard.path, group, names, batch_bytes):
                     if batch.num_rows:
-                        yield _as_blobs(batch, names)
+                        yield as_blobs(batch, names)
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
         raise ShardError(
             f"Shard {shard.shard_id} of {shard.path} (row groups {shard.first}-{shard.last}) cannot be read: {error}. "
@@ -243,94 +239,7 @@ def _group_content_bytes(group: pq.RowGroupMetaData) -> int | None:
     return 0
 
 
-def _as_blobs(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    """``batch`` with the types of ``BLOBS``, copying offsets at most."""
-    arrays, fields = [], []
-    for name in names:
-        array, field = batch.column(name), BLOBS.field(name)
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        if array.type != field.type:
-            array = array.cast(field.type)
-        arrays.append(array)
-        fields.append(field.with_nullable(True) if array.null_count else field)
-    return pa.record_batch(arrays, schema=pa.schema(fields))
-
-
-def _footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMetaData:
-    """The footer of a corpus file, once it is known to be what the manifest says and of the right shape."""
-    size = path.stat().st_size
-    if size != file.bytes:
-        raise CorpusError(f"{path}: Expected {file.bytes} bytes but got {size}. Copy the file again", path=path)
-    try:
-        with pq.ParquetFile(path, pre_buffer=False) as parquet:
-            footer, found = parquet.metadata, parquet.schema_arrow
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: not a whole Parquet file: {error}. Copy the file again", path=path) from error
-    if footer.num_rows != file.rows:
-        raise CorpusError(f"{path}: Expected {file.rows} rows but got {footer.num_rows}. Copy the file again", path=path)
-    for field in schema:
-        at = found.get_field_index(field.name)
-        if at < 0:
-            raise CorpusError(
-                f"{path}: Expected a column {field.name} but got {', '.join(found.names)}. Import the file with "
-                "`workbench corpus import` if it has another schema",
-                path=path,
-            )
-        if not _fits(found.field(at).type, field.type):
-            raise CorpusError(
-                f"{path}: Expected column {field.name} of type {field.type} but got {found.field(at).type}. Import the "
-                "file with `workbench corpus import` if it has another schema",
-                path=path,
-            )
-    return footer
-
-
-def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Whether a column of type ``found`` can stand in for ``expected`` without looking at its values."""
-    is_type = pa.types
-    if is_type.is_dictionary(found):
-        found = found.value_type
-    if is_type.is_null(found):
-        return expected == LOCATIONS.field("committed_at").type or expected == LOCATIONS.field("url").type
-    text = (is_type.is_string, is_type.is_large_string, is_type.is_string_view)
-    if expected == BLOBS.field("content").type:
-        binary = (is_type.is_binary, is_type.is_large_binary, is_type.is_binary_view)
-        return any(check(found) for check in (*text, *binary))
-    if is_type.is_string(expected):
-        return any(check(found) for check in text)
-    if is_type.is_timestamp(expected):
-        return is_type.is_timestamp(found)
-    return is_type.is_integer(found)
-
-
 def check_blob_id(blob_id: str) -> None:
     """Raise UsageError unless ``blob_id`` is 40 lower-case hex digits."""
     if len(blob_id) != 40 or not set(blob_id) <= set("0123456789abcdef"):
         raise UsageError(f"Expected 40 lower-case hex digits but got blob_id={blob_id!r}")
-
-
-def _id_array(blob_ids: Iterable[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
-    if isinstance(blob_ids, pa.ChunkedArray):
-        return blob_ids.combine_chunks().cast(pa.string())
-    if isinstance(blob_ids, pa.Array):
-        return blob_ids.cast(pa.string())
-    return pa.array(blob_ids, pa.string())
-
-
-def _read_locations(path: Path, wanted: pa.Array | None) -> pa.Table:
-    """The rows of a locations file, or those of the blobs ``wanted``."""
-    try:
-        scanner = ds.dataset(path, format="parquet").scanner(
-            filter=None if wanted is None else ds.field("blob_id").isin(wanted),
-            batch_size=_LOCATION_ROWS,
-            batch_readahead=2,
-            fragment_readahead=1,
-        )
-        table = scanner.to_table()
-    except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: the locations cannot be read: {error}. Copy the file again", path=path) from error
-    columns = [table.column(field.name).cast(field.type) for field in LOCATIONS]
-    return with_path_class(pa.table(columns, schema=LOCATIONS)) if PATH_CLASS.name not in table.schema.names else (
-        pa.table([*columns, table.column(PATH_CLASS.name)], schema=LOCATIONS.append(PATH_CLASS))
-    )

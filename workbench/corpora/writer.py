@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from workbench.corpora.blob_index import blob_id_digits
 from workbench.corpora.digests import DigestSet
+from workbench.corpora.journal import clean, replace_manifest
 from workbench.corpora.lock import FolderLock
 from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_NAME, Manifest
 from workbench.corpora.parts import BlobParts, LocationParts
@@ -62,7 +63,7 @@ class CorpusWriter:
         try:
             is_new = not (self.folder / MANIFEST_NAME).exists()
             self.manifest = Manifest(name=name or self.folder.resolve().name) if is_new else Manifest.load(self.folder)
-            self._remove_leftovers()
+            clean(self.folder, self.manifest)
         except BaseException:
             self._lock.release()
             raise
@@ -166,7 +167,7 @@ class CorpusWriter:
         )
 
     def skip(self, reason: str, count: int = 1) -> None:
-        """Count something left out."""
+        """Count something left out; a negative ``count`` takes back what an earlier run counted."""
         self._skipped[reason] += count
 
     def set_repository(self, repository: str, state: Mapping[str, Any]) -> None:
@@ -175,22 +176,22 @@ class CorpusWriter:
 
     def publish(self) -> Manifest:
         """Make everything added so far part of the corpus, and go on. Safe against a crash at any point."""
-        blob_files, blobs, content_bytes = self._blobs.finish()
-        location_files, locations = self._locations.finish()
-        changed = self._dirty or blob_files or location_files or self._skipped or self._repositories
-        if changed:
+        blob_files, _, content_bytes = self._blobs.finish()
+        location_files, _ = self._locations.finish()
+        if self._dirty or blob_files or location_files or self._skipped or self._repositories:
             old = self.manifest
+            files = (*old.files, *blob_files, *location_files)
             self.manifest = replace(
                 old,
-                files=old.files + tuple(blob_files) + tuple(location_files),
-                blobs=old.blobs + blobs,
-                locations=old.locations + locations,
+                files=files,
+                blobs=old.blobs + sum(f.rows for f in blob_files),
+                locations=old.locations + sum(f.rows for f in location_files),
                 content_bytes=old.content_bytes + content_bytes,
                 made=_joined(old.made, self._made),
-                skipped=dict(Counter(old.skipped) + self._skipped),
+                skipped={reason: count for reason, count in sorted(self._all_skipped().items()) if count > 0},
                 repositories={**old.repositories, **self._repositories},
             )
-            self.manifest.save(self.folder)
+            replace_manifest(self.folder, old, self.manifest, self._name_parts)
         self._dirty = False
         self._skipped.clear()
         self._repositories.clear()
@@ -199,12 +200,14 @@ class CorpusWriter:
     def close(self) -> Manifest:
         """Publish, and let the next writer in. Returns the corpus's new manifest."""
         try:
-            return self.publish()
+            manifest = self.publish()
         except BaseException:
             self.abort()
             raise
-        finally:
-            self._lock.release()
+        self._blobs.stop()
+        self._locations.stop()
+        self._lock.release()
+        return manifest
 
     def abort(self) -> None:
         """Drop what was added since the last :meth:`publish`, and let the next writer in."""
@@ -228,11 +231,14 @@ class CorpusWriter:
         for sub in (BLOBS_FOLDER, LOCATIONS_FOLDER):
             (self.folder / sub).mkdir(parents=True, exist_ok=True)
 
-    def _remove_leftovers(self) -> None:
-        """Delete what a writer that crashed left half written. The lock says no other writer is at it."""
-        for pattern in (f"{BLOBS_FOLDER}/*.partial", f"{LOCATIONS_FOLDER}/*.partial", f".{MANIFEST_NAME}.*.partial"):
-            for path in self.folder.glob(pattern):
-                path.unlink(missing_ok=True)
+    def _name_parts(self) -> None:
+        self._blobs.name_parts()
+        self._locations.name_parts()
+
+    def _all_skipped(self) -> Counter[str]:
+        counts = Counter(self.manifest.skipped)
+        counts.update(self._skipped)
+        return counts
 
     def _read_known(self) -> DigestSet:
         known = DigestSet()

@@ -1,0 +1,82 @@
+"""A shape is which columns a corpus file has, and of which types; files of others fit when theirs can stand in.
+
+Content may be any kind of string or binary, names any kind of string, sizes any kind of integer, and each may be
+dictionary-encoded. Whatever it was, readers give it the types of ``schemas``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from workbench.corpora.manifest import CorpusFile
+from workbench.errors import CorpusError
+from workbench.schemas import BLOBS, LOCATIONS
+
+
+def check_footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMetaData:
+    """The footer of a corpus file, once it is known to be what the manifest says and of the shape of ``schema``.
+
+    Raises CorpusError when its size, its row count or its columns are others, or it is no whole Parquet file.
+    """
+    size = path.stat().st_size
+    if size != file.bytes:
+        raise CorpusError(f"{path}: Expected {file.bytes} bytes but got {size}. Copy the file again", path=path)
+    try:
+        with pq.ParquetFile(path, pre_buffer=False) as parquet:
+            footer, found = parquet.metadata, parquet.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise CorpusError(f"{path}: not a whole Parquet file: {error}. Copy the file again", path=path) from error
+    if footer.num_rows != file.rows:
+        raise CorpusError(f"{path}: Expected {file.rows} rows but got {footer.num_rows}. Copy the file again",
+                          path=path)
+    for field in schema:
+        at = found.get_field_index(field.name)
+        if at < 0:
+            raise CorpusError(
+                f"{path}: Expected a column {field.name} but got {', '.join(found.names)}. Import the file with "
+                "`workbench corpus import` if it has another schema",
+                path=path,
+            )
+        if not _fits(found.field(at).type, field.type):
+            raise CorpusError(
+                f"{path}: Expected column {field.name} of type {field.type} but got {found.field(at).type}. Import the "
+                "file with `workbench corpus import` if it has another schema",
+                path=path,
+            )
+    return footer
+
+
+def as_blobs(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
+    """``batch`` with the types of ``BLOBS``, copying offsets at most; a column with nulls says that it is nullable."""
+    arrays, fields = [], []
+    for name in names:
+        array, field = batch.column(name), BLOBS.field(name)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if array.type != field.type:
+            array = array.cast(field.type)
+        arrays.append(array)
+        fields.append(field.with_nullable(True) if array.null_count else field)
+    return pa.record_batch(arrays, schema=pa.schema(fields))
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether a column of type ``found`` can stand in for ``expected`` without looking at its values."""
+    is_type = pa.types
+    if is_type.is_dictionary(found):
+        found = found.value_type
+    if is_type.is_null(found):
+        return expected == LOCATIONS.field("committed_at").type or expected == LOCATIONS.field("url").type
+    text = (is_type.is_string, is_type.is_large_string, is_type.is_string_view)
+    if expected == BLOBS.field("content").type:
+        binary = (is_type.is_binary, is_type.is_large_binary, is_type.is_binary_view)
+        return any(check(found) for check in (*text, *binary))
+    if is_type.is_string(expected):
+        return any(check(found) for check in text)
+    if is_type.is_timestamp(expected):
+        return is_type.is_timestamp(found)
+    return is_type.is_integer(found)
