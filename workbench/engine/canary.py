@@ -18,7 +18,7 @@ from workbench.rules.rule import Pair
 from workbench.rules.samples import make_sample
 
 _TRIES = 50
-_PLAIN = (b"\n", b" ", b'"', b"'", b"=", b": ")
+_PLAIN = (b" ", b"\n", b'"', b"'", b"=", b": ")
 
 
 @dataclass(frozen=True, slots=True)
