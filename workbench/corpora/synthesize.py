@@ -20,7 +20,7 @@ from pathlib import Path
 from workbench.corpora.manifest import MANIFEST_NAME, Manifest
 from workbench.corpora.synthetic.arrangements import Stage, arrange
 from workbench.corpora.synthetic.deck import PLACES, Card, Deck, FormatKey
-from workbench.corpora.synthetic.document import CUT, VARIANTS, Document, Finished
+from workbench.corpora.synthetic.document import CUT, LINE_ENDS, Document, Finished
 from workbench.corpora.synthetic.filler import Filler, PhraseBook
 from workbench.corpora.synthetic.hard_negatives import imitate, neutral_decoys
 from workbench.corpora.synthetic.noise import NOISE, write_noise
@@ -175,22 +175,22 @@ class Bench:
         for key in card.formats:
             snippet = self._planter.plant(place, Planting(key.secret_type, key.format), self._draw)
             if snippet is None:
-                yield from self._elsewhere(card.place, key)
+                yield from self._elsewhere(card, key)
             else:
                 snippets.append(snippet)
         if not snippets:
             return
         if self._draw.chance(0.3):
             snippets += neutral_decoys(self._planter, place, 1 + self._draw.below(2), self._draw)
-        yield self._with(place, snippets)
+        yield self._with(place, snippets, card.encoding)
 
-    def _elsewhere(self, start: int, key: FormatKey) -> Iterator[MadeFile]:
+    def _elsewhere(self, card: Card, key: FormatKey) -> Iterator[MadeFile]:
         """A format that one place could not hold, in the next that can."""
         for k in range(1, len(PLACES)):
-            place = PLACES[(start + k) % len(PLACES)]
+            place = PLACES[(card.place + k) % len(PLACES)]
             snippet = self._planter.plant(place, Planting(key.secret_type, key.format), self._draw)
             if snippet is not None:
-                yield self._with(place, [snippet])
+                yield self._with(place, [snippet], card.encoding)
                 return
         label = self._rules.secret_types[key.secret_type].formats[key.format].label
         self.not_planted[f"not planted: {key.secret_type} ({label})"] += 1
@@ -205,7 +205,7 @@ class Bench:
             stage = Stage(document, self._planter, pair, card.version, self._draw, self._next_pair,
                           far_bytes=min(150_000, 2 * self._most))
             if arrange(stage, card.arrangement):
-                variant = self._variant()
+                variant = card.encoding or self._line_ends()
                 if variant != CUT:
                     document.fill(after)
                     # A window in bytes is another one once line feeds are doubled or characters widened.
@@ -219,9 +219,9 @@ class Bench:
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    def _with(self, place: Place, snippets: list[Snippet]) -> MadeFile:
+    def _with(self, place: Place, snippets: list[Snippet], encoding: str = "") -> MadeFile:
         """A file of ``place`` with ``snippets`` in order, and filler before, between and after them."""
-        document, variant = Document(place, self._filler(place)), self._variant()
+        document, variant = Document(place, self._filler(place)), encoding or self._line_ends()
         rest = self._size(place.most_bytes) - sum(len(s.text) for s in snippets)
         weights = [self._draw.rng.random() ** 2 for _ in range(len(snippets) + 1)]
         if variant == CUT and snippets:
@@ -236,8 +236,8 @@ class Bench:
         self._documents += 1
         return MadeFile(document.finish(variant, self._rules), self._path(document.place.paths))
 
-    def _variant(self) -> str:
-        return VARIANTS[self._documents % len(VARIANTS)]
+    def _line_ends(self) -> str:
+        return LINE_ENDS[self._documents % len(LINE_ENDS)]
 
     def _filler(self, place: Place) -> Filler:
         if place.name not in self._fillers:

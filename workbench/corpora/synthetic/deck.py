@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from workbench.corpora.synthetic.arrangements import ARRANGEMENTS
 from workbench.corpora.synthetic.config_places import CONFIG_PLACES
+from workbench.corpora.synthetic.document import ENCODINGS
 from workbench.corpora.synthetic.hard_negatives import IMITATIONS
 from workbench.corpora.synthetic.noise import NOISE
 from workbench.corpora.synthetic.place import Place
@@ -25,6 +26,7 @@ PLACES: tuple[Place, ...] = (*CONFIG_PLACES, *SOURCE_PLACES)
 
 _MOST_TOKENS, _MOST_IMITATIONS = 4, 6
 _PLAIN_SHARE = 0.15
+_UTF16_EVERY = 10
 _FORMATS_A_NOISE = 80
 """Each kind of noise stands once in a round for every so many formats."""
 
@@ -40,7 +42,7 @@ class Card:
     """One file to write. ``place`` is an index into :data:`PLACES` (into ``NOISE`` for noise).
 
     ``formats`` are what a file of tokens or imitations holds, ``kinds`` the imitations' kinds; ``pair``, ``arrangement`` and
-    ``version`` are a pair file's.
+    ``version`` are a pair file's. ``encoding`` is one of ``document.ENCODINGS``, or empty for UTF-8.
     """
 
     kind: Literal["tokens", "pair", "imitations", "noise", "plain"]
@@ -50,6 +52,7 @@ class Card:
     pair: str = ""
     arrangement: str = ""
     version: int = 0
+    encoding: str = ""
 
 
 class Deck:
@@ -79,8 +82,13 @@ class Deck:
         by_place = {k: self._base64 for k, place in enumerate(PLACES) if place.is_base64}
         for k, key in enumerate(self._planted):
             by_place.setdefault(self._plain[(5 * k + number) % len(self._plain)], []).append(key)
-        return [Card("tokens", place, formats=tuple(group))
-                for place, keys in by_place.items() for group in _grouped(keys, _MOST_TOKENS, rng)]
+        cards = [Card("tokens", place, formats=tuple(group))
+                 for place, keys in by_place.items() for group in _grouped(keys, _MOST_TOKENS, rng)]
+        # Some once more in UTF-16, so that no format depends on it to be planted at all.
+        again = [k for k in range(len(self._planted)) if k % _UTF16_EVERY == number % _UTF16_EVERY]
+        cards += [Card("tokens", self._plain[(3 * k + number) % len(self._plain)], formats=(self._planted[k],),
+                       encoding=ENCODINGS[n % 2]) for n, k in enumerate(again, start=number)]
+        return cards
 
     def _pairs(self, number: int) -> list[Card]:
         cards = []
@@ -88,7 +96,10 @@ class Deck:
             versions = max(len(self._rules.secret_types[p].formats) for p in pair.parts)
             for k, name in enumerate(ARRANGEMENTS):
                 place = (7 * j + 2 * k + number) % len(PLACES)
-                cards.append(Card("pair", place, pair=pair.type, arrangement=name, version=(k + number) % versions))
+                card = Card("pair", place, pair=pair.type, arrangement=name, version=(k + number) % versions)
+                cards.append(card)
+                if (j + k + number) % _UTF16_EVERY == 0:
+                    cards.append(replace(card, encoding=ENCODINGS[(k + number) % 2]))
         return cards
 
     def _imitations(self, number: int, rng: random.Random) -> list[Card]:

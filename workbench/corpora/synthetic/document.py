@@ -16,8 +16,10 @@ from workbench.corpora.synthetic.validity import holds
 from workbench.rules.rule import RuleSet, Window
 
 CRLF, UTF16_LE, UTF16_BE, CUT = "crlf", "utf-16", "utf-16 big-endian", "no newline at the end"
-VARIANTS: tuple[str, ...] = ("", CRLF, "", "", CUT, "", "", UTF16_LE, "", "", "", CRLF, "", "", CUT, "", "", "", UTF16_BE, "")
-"""Taken in turn, so that every twenty documents hold each."""
+LINE_ENDS: tuple[str, ...] = ("", CRLF, "", "", CUT, "", "", CRLF, "", "")
+"""Taken in turn, so that every ten documents hold each."""
+
+ENCODINGS: tuple[str, ...] = (UTF16_LE, UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
