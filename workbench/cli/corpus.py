@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from workbench.corpora.describe import CorpusDescription
 
 app = typer.Typer(help="Make corpora and look at them.", no_args_is_help=True)
 
@@ -61,6 +64,131 @@ def add_git(
         typer.echo(f"Error: {message}", err=True)
     if report.failures:
         raise typer.Exit(1)
+
+
+CorpusArgument = Annotated[Path, typer.Argument(help="The corpus's folder.")]
+
+
+@app.command()
+def info(
+    corpus: CorpusArgument,
+    largest: Annotated[int, typer.Option(help="How many of the largest blobs to list.", min=0)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a corpus holds: rows, bytes, sources, path classes, languages, largest blobs, what was skipped."""
+    import json
+    from dataclasses import asdict
+
+    from workbench.corpora.describe import describe
+
+    found = describe(corpus, largest=largest)
+    if as_json:
+        typer.echo(json.dumps({**asdict(found), "compression": found.compression}, indent=1))
+    else:
+        _print_description(found)
+
+
+@app.command()
+def verify(corpus: CorpusArgument) -> None:
+    """Check a corpus against its manifest and itself: hashes, row groups, blob ids, locations, counts.
+
+    Exit code 1 when anything is wrong; every problem is listed.
+    """
+    from workbench.corpora.verify import verify as check
+
+    with _bytes_bar("verify") as told:
+        report = check(corpus, progress=told)
+    for problem in report.problems:
+        typer.echo(f"Error: {problem}", err=True)
+    for stray in report.strays:
+        typer.echo(f"{stray}: no part of the corpus, for the manifest does not list it")
+    typer.echo(
+        f"{report.files} files, {report.blobs} blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} "
+        f"locations: {_counted(len(report.problems), 'problem')}"
+    )
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compact(corpus: CorpusArgument) -> None:
+    """Merge a corpus's small files and rewrite other codecs as LZ4, which scans 2 to 3 times as fast as zstd.
+
+    Rows stay what they are. Safe against a crash. Rewritten files are scanned once more by the next batch.
+    """
+    from workbench.corpora.compact import compact as rewrite
+
+    with _bytes_bar("compact") as told:
+        report = rewrite(corpus, progress=told)
+    typer.echo(
+        f"{report.rewritten} of {_counted(report.files_before, 'file')} rewritten, now {report.files_after}: "
+        f"{report.bytes_before / 1e6:.1f} MB, now {report.bytes_after / 1e6:.1f} MB"
+        + (f"; {_counted(report.dropped, 'row')} dropped that were null or stood twice" if report.dropped else "")
+    )
+
+
+@app.command()
+def sample(
+    source: Annotated[Path, typer.Argument(help="The corpus to draw from.")],
+    target: Annotated[Path, typer.Argument(help="The new corpus's folder.")],
+    blobs: Annotated[int, typer.Option(help="How many blobs to draw.", min=1)] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same sample.")] = 0,
+) -> None:
+    """Draw a small corpus from a large one, by repository and path class, for authoring."""
+    from workbench.corpora.sample import sample as draw
+
+    with _bytes_bar("sample") as told:
+        manifest = draw(source, target, blobs=blobs, seed=seed, progress=told)
+    typer.echo(f"{target}: {manifest.made}; {manifest.content_bytes / 1e6:.1f} MB, {manifest.locations} locations")
+
+
+def _print_description(found: CorpusDescription) -> None:
+    typer.echo(f"{found.name}: {found.made or 'no word of how it was made'}")
+    blobs, locations = found.blobs, found.locations
+    ratio = f", {found.compression:.1f} times smaller than the content" if found.compression else ""
+    typer.echo(
+        f"blobs      {blobs.rows:>12,}  {found.content_bytes / 1e6:>12,.1f} MB of content\n"
+        f"           {_counted(blobs.files, 'file')}, {_counted(blobs.row_groups, 'row group')}, "
+        f"{blobs.bytes / 1e6:,.1f} MB on disk ({', '.join(blobs.codecs) or 'none'}){ratio}\n"
+        f"locations  {locations.rows:>12,}  in {found.repositories:,} repositories or packages\n"
+        f"           {_counted(locations.files, 'file')}, {locations.bytes / 1e6:,.1f} MB on disk; "
+        f"{found.blobs_without_location:,} blobs have none"
+    )
+    for title, shares in (("source", found.sources), ("path class", found.path_classes), ("language", found.languages)):
+        typer.echo(f"\n{title:<24}{'blobs':>12}{'locations':>12}{'MB':>12}")
+        for share in shares:
+            typer.echo(
+                f"{share.name:<24}{share.blobs:>12,}{share.locations:>12,}{share.content_bytes / 1e6:>12,.1f}"
+            )
+    if found.largest:
+        typer.echo("\nlargest blobs")
+    for blob in found.largest:
+        typer.echo(f"{blob.size:>14,}  {blob.blob_id}  {blob.repository} {blob.path}")
+    if found.skipped:
+        typer.echo("\nskipped")
+    for reason, count in found.skipped.items():
+        typer.echo(f"{count:>14,}  {reason}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+@contextmanager
+def _bytes_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback ``(bytes done, of all)`` that draws a bar on a terminal and nothing elsewhere."""
+    from tqdm import tqdm
+
+    bar = tqdm(disable=None, desc=what, unit="B", unit_scale=True, leave=False)
+
+    def told(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        yield told
+    finally:
+        bar.close()
 
 
 @contextmanager

@@ -167,7 +167,7 @@ class BlobParts(_Parts):
         self._ids: list[str] = []
         self._ends = [0]
 
-    def add(self, blob_id: str, content: bytes) -> None:
+    def add(self, blob_id: str, content: bytes | memoryview) -> None:
         """Add one blob; the caller has made sure that it is new. Raises CorpusError for one over 2 GiB."""
         if self._ids and (self._ends[-1] + len(content) > self._row_group_bytes or len(self._ids) >= _MAX_ROWS):
             self._flush()
@@ -180,7 +180,7 @@ class BlobParts(_Parts):
                     "can have. Skip it",
                     path=self._folder.parent,
                 )
-            self._emit([blob_id], pa.array([len(content)], pa.int64()), pa.array([content], pa.large_binary()))
+            self._emit([blob_id], pa.array([len(content)], pa.int64()), pa.array([bytes(content)], pa.large_binary()))
             return
         start, end = self._ends[-1], self._ends[-1] + len(content)
         if end > len(self._buffer):  # doubles, so that a small corpus takes little
@@ -228,6 +228,7 @@ class LocationParts(_Parts):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, LOCATIONS.append(PATH_CLASS), compression="zstd")
         self._columns: list[list[Any]] = [[] for _ in LOCATIONS]
+        self._batches: list[pa.RecordBatch] = []
         self._rows_added = 0
 
     def add(self, row: tuple[str, str, str, str, str, datetime | int | None, str]) -> None:
@@ -244,19 +245,35 @@ class LocationParts(_Parts):
         if len(self._columns[0]) >= _LOCATION_ROWS:
             self._flush()
 
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Add many as a batch with the columns of ``schemas.LOCATIONS``, and the paths' class if it is known."""
+        self._flush()
+        self._batches.append(with_path_class(batch))
+        if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
+            self._flush_batches()
+
     def _flush(self) -> None:
-        rows = len(self._columns[0])
-        if not rows:
+        """Turn rows that came one by one into a batch, and write it when it is large."""
+        if not self._columns[0]:
             return
         arrays = [pa.array(column, f.type) for column, f in zip(self._columns, LOCATIONS, strict=True)]
         for column in self._columns:
             column.clear()
-        self._rows_added += rows
-        self._send(with_path_class(pa.record_batch(arrays, schema=LOCATIONS)))
+        self._batches.append(with_path_class(pa.record_batch(arrays, schema=LOCATIONS)))
+        if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
+            self._flush_batches()
+
+    def _flush_batches(self) -> None:
+        if self._batches:
+            batch = pa.concat_batches(self._batches)
+            self._batches = []
+            self._rows_added += batch.num_rows
+            self._send(batch)
 
     def finish(self) -> tuple[list[CorpusFile], int]:
         """End the open part as :meth:`BlobParts.finish` does. Returns (files, locations) since the last time."""
         self._flush()
+        self._flush_batches()
         self._close_part()
         rows, self._rows_added = self._rows_added, 0
         return [entry for _, entry in self._done], rows

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pyarrow as pa
+
 from workbench.corpora.blob_index import blob_id_digits
 from workbench.corpora.digests import DigestSet
 from workbench.corpora.journal import clean, replace_manifest
@@ -71,6 +73,7 @@ class CorpusWriter:
         self._known: DigestSet | None = None
         self._skipped: Counter[str] = Counter()
         self._repositories: dict[str, Mapping[str, Any]] = {}
+        self._extra: dict[str, Any] = {}
         self._blobs = BlobParts(self.folder / BLOBS_FOLDER, row_group_bytes=row_group_bytes, file_bytes=file_bytes)
         self._locations = LocationParts(self.folder / LOCATIONS_FOLDER)
 
@@ -166,6 +169,10 @@ class CorpusWriter:
             [blob_ids, [source] * rows, [repository] * rows, revisions, paths, committed_at, urls]
         )
 
+    def add_location_batch(self, locations: pa.RecordBatch) -> None:
+        """Add locations as :func:`~workbench.corpora.locations.location_batches` gives them."""
+        self._locations.add_batch(locations)
+
     def skip(self, reason: str, count: int = 1) -> None:
         """Count something left out; a negative ``count`` takes back what an earlier run counted."""
         self._skipped[reason] += count
@@ -174,11 +181,16 @@ class CorpusWriter:
         """Remember ``state`` (JSON values) for a repository, in place of what was remembered before."""
         self._repositories[repository] = state
 
+    def set_extra(self, key: str, value: Any) -> None:
+        """Put a key of one's own (JSON) into the manifest."""
+        self._extra[key] = value
+
     def publish(self) -> Manifest:
         """Make everything added so far part of the corpus, and go on. Safe against a crash at any point."""
         blob_files, _, content_bytes = self._blobs.finish()
         location_files, _ = self._locations.finish()
-        if self._dirty or blob_files or location_files or self._skipped or self._repositories:
+        noted = self._skipped or self._repositories or self._extra
+        if self._dirty or blob_files or location_files or noted:
             old = self.manifest
             files = (*old.files, *blob_files, *location_files)
             self.manifest = replace(
@@ -190,11 +202,13 @@ class CorpusWriter:
                 made=_joined(old.made, self._made),
                 skipped={reason: count for reason, count in sorted(self._all_skipped().items()) if count > 0},
                 repositories={**old.repositories, **self._repositories},
+                extra={**old.extra, **self._extra},
             )
             replace_manifest(self.folder, old, self.manifest, self._name_parts)
         self._dirty = False
         self._skipped.clear()
         self._repositories.clear()
+        self._extra.clear()
         return self.manifest
 
     def close(self) -> Manifest:
