@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from workbench.engine.compiled import CompiledFormat, CompiledRules, Target, starts_plain
 from workbench.engine.lines import Lines
-from workbench.engine.pairing import neighbourhoods
+from workbench.engine.pairing import Region, merged, neighbourhoods
 from workbench.engine.trace import Stage, Trace
 from workbench.rules.judge import compiled as compiled_pattern
 from workbench.rules.judge import refusal
@@ -67,7 +65,7 @@ class BlobMatcher:
                     self._confirm(self._compiled.formats[target.format], target, end, length)
         for number, spans in keywords.items():
             fmt = self._compiled.formats[number]
-            self._search(fmt, self._grown(spans, fmt.near_window))
+            self._search(fmt, merged(self._grown(spans, fmt.near_window)))
         sure = self._resolve()
         if not sure or not self._compiled.partner_formats:
             return sorted(sure, key=_by_place)
@@ -121,11 +119,10 @@ class BlobMatcher:
 
     # -- passes 2 and 3: a region is searched whole --------------------------------------------------------------------
 
-    def _search(self, fmt: CompiledFormat, low_high: tuple[np.ndarray, np.ndarray],
-                claimed: list[Match] | None = None) -> None:
-        for region in sorted(neighbourhoods(*low_high)):
-            first, stop = max(0, region.begin - fmt.reach), min(len(self._blob), region.end + fmt.reach)
-            self._sweep(fmt, first, stop, region.end, ends_after=region.begin, claimed=claimed)
+    def _search(self, fmt: CompiledFormat, regions: Iterable[Region], claimed: list[Match] | None = None) -> None:
+        for low, high in regions:
+            first, stop = max(0, low - fmt.reach), min(len(self._blob), high + fmt.reach)
+            self._sweep(fmt, first, stop, high, ends_after=low, claimed=claimed)
 
     def _partners(self, sure: list[Match]) -> list[Match]:
         """Matches of parts that have no literal of their own, searched in the window round their partners."""
@@ -135,32 +132,31 @@ class BlobMatcher:
             by_type.setdefault(match.secret_type, []).append(match)
         for secret_type, formats in self._compiled.partner_formats.items():
             rule = self._compiled.rule_of[secret_type]
-            grown: list[tuple[np.ndarray, np.ndarray]] = []
+            grown: list[Region] = []
             for pair in self._compiled.pairs:
                 if secret_type not in pair.parts:
                     continue
                 beside = [m for part in pair.parts if part != secret_type for m in by_type.get(part, ())]
                 if beside:
-                    grown.append(self._grown([(m.start, m.end) for m in beside], pair.window))
+                    grown += self._grown([(m.start, m.end) for m in beside], pair.window)
             if not grown:
                 continue
-            low, high = (np.concatenate([g[k] for g in grown]) for k in range(2))
+            regions = sorted((i.begin, i.end) for i in neighbourhoods(grown))
             claimed = [m for m in sure if self._compiled.rule_of[m.secret_type] == rule]
             for fmt in formats:
-                self._search(fmt, (low, high), claimed)
+                self._search(fmt, regions, claimed)
         return self._resolve()
 
-    def _grown(self, spans: list[tuple[int, int]], window: Window) -> tuple[np.ndarray, np.ndarray]:
+    def _grown(self, spans: list[tuple[int, int]], window: Window) -> list[Region]:
         """The spans grown by a window: the first byte where a partner may end and the last where one may start."""
         size = len(self._blob)
         if window.unit == "file":
-            return np.array([0]), np.array([size])
+            return [(0, size)]
         if window.unit == "bytes":
-            table = np.array(spans, dtype=np.int64)
-            return np.maximum(table[:, 0] - window.size, 0), np.minimum(table[:, 1] + window.size, size)
-        ranges = [self.lines.around(self.lines.line(a), self.lines.line(b - 1), window.size) for a, b in spans]
-        table = np.array(ranges, dtype=np.int64)
-        return table[:, 0], table[:, 1] - 1
+            return [(max(start - window.size, 0), min(end + window.size, size)) for start, end in spans]
+        line, around = self.lines.line, self.lines.around
+        grown = (around(line(start), line(end - 1), window.size) for start, end in spans)
+        return [(low, high - 1) for low, high in grown]
 
     # -- checks --------------------------------------------------------------------------------------------------------
 

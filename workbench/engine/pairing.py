@@ -52,23 +52,30 @@ def parts(rows: Sequence[tuple[int, int, int, int, int]]) -> Parts:
     return Parts(*(np.ascontiguousarray(table[:, k]) for k in range(5)))
 
 
-def neighbourhoods(low: np.ndarray, high: np.ndarray) -> IntervalTree:
-    """Grown spans ``[low, high)``, merged where they touch, as a tree of the places to search.
+Region = tuple[int, int]
 
-    Each interval's data is the number of spans it grew from. Sorted runs are merged before they enter the tree, whose
-    own merging takes a second for 40,000 spans.
+
+def merged(regions: Sequence[Region]) -> list[Region]:
+    """Half-open regions sorted, those that touch made one, empty ones left out."""
+    if len(regions) == 1:
+        return [r for r in regions if r[0] < r[1]]
+    out: list[Region] = []
+    for low, high in sorted(regions):
+        if low >= high:
+            continue
+        if out and low <= out[-1][1]:
+            out[-1] = out[-1][0], max(out[-1][1], high)
+        else:
+            out.append((low, high))
+    return out
+
+
+def neighbourhoods(grown: Sequence[Region]) -> IntervalTree:
+    """Spans grown by their window, as a tree of the places where a partner may stand.
+
+    They are merged before they enter the tree, whose own merging takes a second for 40,000 spans.
     """
-    tree = IntervalTree()
-    if not len(low):
-        return tree
-    order = np.argsort(low, kind="stable")
-    low, high = low[order], np.maximum.accumulate(high[order])
-    first = np.flatnonzero(np.concatenate(([True], low[1:] > high[:-1])))
-    last = np.append(first[1:], len(low)) - 1
-    for a, b in zip(first.tolist(), last.tolist(), strict=True):
-        if low[a] < high[b]:  # a tree refuses empty intervals
-            tree.addi(int(low[a]), int(high[b]), b - a + 1)
-    return tree
+    return IntervalTree.from_tuples(merged(grown))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ def scan_batches(batches: Iterable[pa.RecordBatch], ruleset: CompiledRules, *, m
         yield _scan_batch(batch, ruleset, scratch, most_blob_bytes, trace)
 
 
-def _scan_batch(batch: pa.RecordBatch, ruleset: CompiledRules, scratch: hyperscan.Scratch, most_blob_bytes: int,
+def _scan_batch(batch: pa.RecordBatch, ruleset: CompiledRules, scratch: list[hyperscan.Scratch], most_blob_bytes: int,
                 trace: Trace | None) -> pa.RecordBatch:
     content = batch.column(batch.schema.get_field_index("content"))
     if content.type != pa.large_binary():
@@ -49,7 +49,8 @@ def _scan_batch(batch: pa.RecordBatch, ruleset: CompiledRules, scratch: hypersca
     offsets = np.frombuffer(buffers[1], dtype=np.int64, count=len(content) + 1, offset=content.offset * 8)
     values = memoryview(buffers[2]).cast("B") if buffers[2] is not None else memoryview(b"")
     skipped = _skipped(content, offsets, most_blob_bytes)
-    rows, triggers, ends = _hits(values, offsets, skipped, ruleset, scratch)
+    rows, triggers, ends = _hits(values, offsets, skipped, ruleset, scratch,
+                                 trace is not None)
     out: list[dict] = []
     ids = batch.column(batch.schema.get_field_index("blob_id"))
     for row, first, last in _runs(rows):
@@ -79,8 +80,10 @@ def _skipped(content: pa.Array, offsets: np.ndarray, most_blob_bytes: int) -> di
 
 
 def _hits(values: memoryview, offsets: np.ndarray, skipped: dict[int, str], ruleset: CompiledRules,
-          scratch: hyperscan.Scratch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every trigger that lies inside one row: (row, trigger, end offset in the buffer), sorted by end offset."""
+          scratch: list[hyperscan.Scratch], keep_all: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every trigger that lies inside one row: (row, trigger, end offset in the buffer), sorted by end offset.
+
+    Without ``keep_all``, only those with something beside them that a match could have."""
     found = []
     for first, last in _stretches(offsets, skipped):
         low, high = int(offsets[first]), int(offsets[last])
@@ -96,8 +99,10 @@ def _hits(values: memoryview, offsets: np.ndarray, skipped: dict[int, str], rule
     triggers, ends = triggers[order], ends[order]
     rows = np.searchsorted(offsets, ends - 1, "right") - 1
     # The buffer runs on from blob to blob: a trigger that began in the one before is no trigger.
-    inside = ends - ruleset.trigger_lengths[triggers] >= offsets[rows]
-    return rows[inside], triggers[inside], ends[inside]
+    good = ends - ruleset.trigger_lengths[triggers] >= offsets[rows]
+    if not keep_all:
+        good &= ruleset.plausible(np.frombuffer(values, np.uint8), triggers, ends, offsets[rows], offsets[rows + 1])
+    return rows[good], triggers[good], ends[good]
 
 
 def _stretches(offsets: np.ndarray, skipped: dict[int, str]) -> Iterator[tuple[int, int]]:

@@ -238,11 +238,15 @@ def literal_prefix(node: Node) -> bytes:
 
 
 def _flat(node: Node) -> list[Node]:
-    """The node as a list of items with nested sequences and fixed repeats of one byte opened up."""
+    """The node as a list of items with nested sequences opened up, and repeats as far as they are certain."""
     if isinstance(node, Sequence):
         return [inner for item in node.items for inner in _flat(item)]
     if isinstance(node, Repeat) and node.low == node.high and node.low <= 16:
         return [inner for _ in range(node.low) for inner in _flat(node.item)]
+    if isinstance(node, Repeat) and isinstance(node.item, Sequence) and 0 < node.low <= 4:
+        certain = [inner for _ in range(node.low) for inner in _flat(node.item)]
+        rest = node.high - node.low if node.high < UNBOUNDED else UNBOUNDED
+        return [*certain, Repeat(node.item, 0, rest)]
     return [node]
 
 
@@ -255,18 +259,31 @@ class Trigger:
     """The rarest short head that every match of a format holds.
 
     ``classes`` are the byte classes of its positions. A match that holds it starts between ``back_most`` and
-    ``back_least`` bytes before the trigger's end.
+    ``back_least`` bytes before the trigger's end. ``left`` and ``right`` are the classes of the bytes that every match
+    also holds directly before and after it, nearest to it last and first: what can be checked without a regular
+    expression.
     """
 
     classes: tuple[ByteClass, ...]
     back_least: int
     back_most: int
     bits: float
+    left: tuple[ByteClass, ...] = ()
+    right: tuple[ByteClass, ...] = ()
 
     @property
     def expression(self) -> str:
         """The trigger as a regular expression that Hyperscan takes."""
         return "".join(_spell(c) for c in self.classes)
+
+    @property
+    def literal_run(self) -> int:
+        """Length of its longest run of fixed characters, either case counting as one."""
+        longest = run = 0
+        for c in self.classes:
+            run = run + 1 if c.size <= 2 else 0
+            longest = max(longest, run)
+        return longest
 
     @property
     def literal_bits(self) -> float:
@@ -307,6 +324,7 @@ _SHARE = [max(_PER_MILLE.get(chr(b), 2.5 if 65 <= b <= 90 else 0.8 if 32 < b < 1
 # Runs so common that their bytes say next to nothing together.
 _COMMON = ("https://", "http://", "://", "www.", ".com", "/api/", "api", "key", "token", "secret", "/v1/", ".io/")
 _TARGET_BITS, _LONGEST, _CORE = 34.0, 12, 8
+_BESIDE = 16  # bytes looked at beside a trigger, each way
 _FEWEST_BITS = 15.0
 _WIDEST_START = 1024
 
@@ -376,10 +394,21 @@ def _narrow(item: Node) -> bool:
 
 
 def _window(places: list[_Place], first: int, last: int) -> Trigger:
+    bits = sum(_bits(p.item) for p in places[first:last])  # type: ignore[arg-type]
+    # Certain bytes to the right cost Hyperscan nothing, and spare a call into Python for each false start.
+    reach = last + _BESIDE
+    while last < len(places) and last < reach and isinstance(places[last].item, ByteClass):
+        last += 1
     classes = tuple(p.item for p in places[first:last])
     length = last - first
+    left, right = first, last
+    while left > 0 and first - left < _BESIDE and isinstance(places[left - 1].item, ByteClass):
+        left -= 1
+    while right < len(places) and right - last < _BESIDE and isinstance(places[right].item, ByteClass):
+        right += 1
     return Trigger(classes, places[first].least + length, places[first].most + length,
-                   sum(_bits(c) for c in classes))  # type: ignore[misc]
+                   bits, tuple(p.item for p in places[left:first]),  # type: ignore[misc]
+                   tuple(p.item for p in places[last:right]))  # type: ignore[misc]
 
 
 def _discount(places: list[_Place], first: int, last: int) -> float:
@@ -431,7 +460,7 @@ def _grow(places: list[_Place], first: int, last: int) -> Trigger | None:
     """
     if last - first < 2:
         return None
-    while last - first < _LONGEST and _window(places, first, last).bits < _TARGET_BITS:
+    while last - first < _LONGEST and sum(_bits(p.item) for p in places[first:last]) < _TARGET_BITS:  # type: ignore[arg-type]
         if last < len(places) and isinstance(places[last].item, ByteClass):
             last += 1
         elif first > 0 and _narrow(places[first - 1].item):
@@ -439,9 +468,14 @@ def _grow(places: list[_Place], first: int, last: int) -> Trigger | None:
         else:
             break
     trigger = _window(places, first, last)
-    if trigger.bits < _FEWEST_BITS or trigger.back_most > _WIDEST_START + _LONGEST:
+    if trigger.bits < _FEWEST_BITS or trigger.back_most > _WIDEST_START + _LONGEST + _BESIDE:
         return None
     return trigger
+
+
+def _either(a: tuple[ByteClass, ...], b: tuple[ByteClass, ...]) -> tuple[ByteClass, ...]:
+    """Classes that hold a byte of ``a`` or of ``b``, as far as both go."""
+    return tuple(ByteClass(x.mask | y.mask) for x, y in zip(a, b, strict=False))
 
 
 @lru_cache(maxsize=4096)
@@ -461,6 +495,8 @@ def triggers(pattern: str) -> tuple[Trigger, ...]:
         known = found.get(trigger.classes)
         if known is not None:
             trigger = Trigger(trigger.classes, min(known.back_least, trigger.back_least),
-                              max(known.back_most, trigger.back_most), trigger.bits)
+                              max(known.back_most, trigger.back_most), trigger.bits,
+                              tuple(reversed(_either(known.left[::-1], trigger.left[::-1]))),
+                              _either(known.right, trigger.right))
         found[trigger.classes] = trigger
     return tuple(found.values())
