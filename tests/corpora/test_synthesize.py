@@ -17,7 +17,7 @@ from workbench.corpora.manifest import Manifest
 from workbench.corpora.reader import Corpus
 from workbench.corpora.synthesize import synthesize
 from workbench.corpora.synthetic.arrangements import ARRANGEMENTS
-from workbench.corpora.synthetic.deck import PLACES
+from workbench.corpora.synthetic.deck import PLACES, Deck, FormatKey
 from workbench.corpora.synthetic.document import CRLF, ENCODINGS, LINE_ENDS, UTF16_LE, Document
 from workbench.corpora.synthetic.filler import Filler, PhraseBook
 from workbench.corpora.synthetic.hard_negatives import IMITATIONS, NEUTRAL
@@ -238,6 +238,18 @@ def test_files_are_what_their_places_say(made: Made) -> None:
             assert isinstance(json.loads(text), dict), paths[blob_id]
             read += 1
     assert read > 50
+
+
+def test_in_as_many_rounds_as_there_are_places_every_format_stands_in_all_of_them(rules: RuleSet) -> None:
+    deck = Deck(rules, "s")
+    plain = [k for k, p in enumerate(PLACES) if not p.is_base64]
+    cards = [c for n in range(len(plain)) for c in deck.round(n)]
+    stood = {(key, c.place) for c in cards if c.kind == "tokens" and not c.encoding for key in c.formats}
+    alone = [FormatKey(s.type, i) for s in rules.secret_types.values() if s.type not in rules.part_types()
+             for i in range(len(s.formats))]
+    assert stood == {(key, place) for key in alone for place in plain}
+    played = {(c.pair, c.arrangement) for c in deck.round(0) if c.kind == "pair"}
+    assert played == {(pair, name) for pair in rules.pairs for name in ARRANGEMENTS}  # in each round
 
 
 def test_sizes_range_from_notes_to_logs(made: Made) -> None:

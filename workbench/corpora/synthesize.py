@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from workbench.corpora.synthetic.arrangements import Stage, arrange
 from workbench.corpora.synthetic.deck import PLACES, Card, Deck, FormatKey
 from workbench.corpora.synthetic.document import CUT, LINE_ENDS, Document, Finished
 from workbench.corpora.synthetic.filler import Filler, PhraseBook
-from workbench.corpora.synthetic.hard_negatives import imitate, neutral_decoys
+from workbench.corpora.synthetic.hard_negatives import Imitator
 from workbench.corpora.synthetic.noise import NOISE, write_noise
 from workbench.corpora.synthetic.place import Place
 from workbench.corpora.synthetic.plant import Planter, Planting, Snippet
@@ -60,7 +61,7 @@ def synthesize(
 
     Files have 200 bytes to 200 kB, a few some megabytes; when ``size_bytes`` is too little for one round of every format
     and every pair at that, they are made smaller. A format that could not be planted anywhere is counted in the
-    manifest's ``skipped``. ``progress`` draws a bar on standard error. Memory: that of a corpus writer and 50 MB.
+    manifest's ``skipped``. ``progress`` draws a bar on standard error. Memory: that of a corpus writer and about 100 MB.
 
     Raises UsageError unless exactly one size over 0 is given, CorpusError for a folder that already is a corpus, and
     RulesError for a format of which no sample can be made.
@@ -137,7 +138,8 @@ class Bench:
         self._seed = seed
         self._most = most_file_bytes
         self._draw = Vocabulary(random.Random(f"{seed}:bench"))
-        self._planter = Planter(rules, seed)
+        self._planter = Planter(rules, self._draw, seed)
+        self._imitator = Imitator(self._planter)
         self._book = PhraseBook(seed)
         self._fillers: dict[str, Filler] = {}
         self._documents = 0
@@ -163,7 +165,7 @@ class Bench:
             yield from self._tokens(card)
         else:
             place = PLACES[card.place]
-            snippets = [imitate(self._planter, place, kind, self._rules.secret_types[key.secret_type], key.format, self._draw)
+            snippets = [self._imitator.imitate(place, kind, key.secret_type, key.format)
                         for key, kind in zip(card.formats, card.kinds, strict=True)]
             yield self._with(place, [s for s in snippets if s is not None])
 
@@ -173,7 +175,7 @@ class Bench:
         place = PLACES[card.place]
         snippets = []
         for key in card.formats:
-            snippet = self._planter.plant(place, Planting(key.secret_type, key.format), self._draw)
+            snippet = self._planter.plant(place, Planting(key.secret_type, key.format))
             if snippet is None:
                 yield from self._elsewhere(card, key)
             else:
@@ -181,14 +183,14 @@ class Bench:
         if not snippets:
             return
         if self._draw.chance(0.3):
-            snippets += neutral_decoys(self._planter, place, 1 + self._draw.below(2), self._draw)
+            snippets += self._imitator.neutral(place, 1 + self._draw.below(2))
         yield self._with(place, snippets, card.encoding)
 
     def _elsewhere(self, card: Card, key: FormatKey) -> Iterator[MadeFile]:
         """A format that one place could not hold, in the next that can."""
         for k in range(1, len(PLACES)):
             place = PLACES[(card.place + k) % len(PLACES)]
-            snippet = self._planter.plant(place, Planting(key.secret_type, key.format), self._draw)
+            snippet = self._planter.plant(place, Planting(key.secret_type, key.format))
             if snippet is not None:
                 yield self._with(place, [snippet], card.encoding)
                 return
@@ -202,7 +204,7 @@ class Bench:
             document = Document(place, self._filler(place))
             before, after = (self._size(place.most_bytes) // 2 for _ in range(2))
             document.fill(before)
-            stage = Stage(document, self._planter, pair, card.version, self._draw, self._next_pair,
+            stage = Stage(document, self._planter, self._imitator, pair, card.version, self._next_pair,
                           far_bytes=min(150_000, 2 * self._most))
             if arrange(stage, card.arrangement):
                 variant = card.encoding or self._line_ends()
@@ -254,10 +256,7 @@ class Bench:
         return int(LEAST_FILE_BYTES * math.exp(draw.rng.random() * math.log(high / LEAST_FILE_BYTES)))
 
     def _path(self, templates: tuple[str, ...]) -> str:
-        path = self._draw.pick(templates)
-        while "{w}" in path:
-            path = path.replace("{w}", self._draw.word(), 1)
-        return path
+        return re.sub(r"\{w\}", lambda _: self._draw.word(), self._draw.pick(templates))
 
 
 class _Addresses:

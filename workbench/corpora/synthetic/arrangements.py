@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workbench.corpora.synthetic.document import Document
-from workbench.corpora.synthetic.hard_negatives import made_up_partner, neutral_decoys
+from workbench.corpora.synthetic.hard_negatives import Imitator
 from workbench.corpora.synthetic.plant import Planter, Planting, Snippet
 from workbench.corpora.synthetic.truth import Expect
 from workbench.corpora.synthetic.vocabulary import Vocabulary
@@ -27,12 +27,16 @@ class Stage:
 
     document: Document
     planter: Planter
+    imitator: Imitator
     pair: Pair
     version: int
-    draw: Vocabulary
     next_id: Callable[[], int]
     far_bytes: int = 150_000
     name: str = ""
+
+    @property
+    def draw(self) -> Vocabulary:
+        return self.planter.draw
 
     @property
     def rules(self) -> RuleSet:
@@ -47,7 +51,7 @@ class Stage:
     def put(self, part: str, expect: Expect = "pair", *, pair_id: int | None = None, pair: Pair | None = None,
             after: tuple[int, Window] | None = None) -> bool:
         """Write one part on lines of its own; ``after`` (an offset and a window) says exactly how far behind it."""
-        snippet = self.planter.plant(self.document.place, self.planting(part, expect, pair or self.pair, pair_id), self.draw)
+        snippet = self.planter.plant(self.document.place, self.planting(part, expect, pair or self.pair, pair_id))
         if snippet is None:
             return False
         if after is not None:
@@ -58,7 +62,7 @@ class Stage:
     def put_line(self, parts: Sequence[str], pair_id: int) -> bool:
         """Write parts of one pair in one line."""
         plantings = [self.planting(part, "pair", self.pair, pair_id) for part in parts]
-        snippet = self.planter.plant_line(self.document.place, plantings, self.draw)
+        snippet = self.planter.plant_line(self.document.place, plantings)
         if snippet is None:
             return False
         self.document.add(snippet)
@@ -72,7 +76,7 @@ class Stage:
     def decoys(self, count: int) -> list[Snippet]:
         """Hashes and ids that are no token of any part of this pair."""
         parts = [self.rules.secret_types[p] for p in self.pair.parts]
-        return neutral_decoys(self.planter, self.document.place, count, self.draw, not_of=parts)
+        return self.imitator.neutral(self.document.place, count, not_of=parts)
 
     def fits(self) -> bool:
         """Whether every planted pair stands inside its window and in its order, as its labels claim."""
@@ -179,7 +183,7 @@ def _made_up_partner(stage: Stage) -> bool:
             if not stage.put(part, expects[part]):
                 return False
             continue
-        snippet = made_up_partner(stage.planter, stage.document.place, part, stage.format_of(part), stage.draw)
+        snippet = stage.imitator.placeholder(stage.document.place, part, stage.format_of(part))
         if snippet is None:
             return False
         stage.document.add(snippet)

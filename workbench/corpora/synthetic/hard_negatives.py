@@ -91,48 +91,53 @@ _STILL_TOKENS = frozenset({"glued", "cut short"})
 """Kinds that may leave a whole token of some wider type, such as a connection string without its last characters."""
 
 
-def imitate(planter: Planter, place: Place, kind: str, secret: SecretType, index: int, draw: Vocabulary) -> Snippet | None:
-    """An imitation of format ``index`` at ``place``; None where the kind or the place does not suit it."""
-    if not searchable(secret.formats[index]):
-        return None
-    value = IMITATIONS[kind](secret, index, planter.fresh_seed(), draw)
-    if not value:
-        return None
-    types = planter.rules.secret_types.values() if kind in _STILL_TOKENS else (secret,)
-    return _imitation(planter, place, kind, secret, value, types, draw)
+class Imitator:
+    """Writes hard negatives into places, through a planter and from its source."""
 
+    def __init__(self, planter: Planter) -> None:
+        self._planter = planter
+        self._rules = planter.rules
+        self._draw = planter.draw
 
-def made_up_partner(planter: Planter, place: Place, part: str, index: int, draw: Vocabulary) -> Snippet | None:
-    """A placeholder in the place of one part of a pair."""
-    secret = planter.rules.secret_types[part]
-    value = make_placeholder(secret, index, seed=planter.fresh_seed())
-    return _imitation(planter, place, "placeholder", secret, value, (secret,), draw)
+    def imitate(self, place: Place, kind: str, secret_type: str, index: int) -> Snippet | None:
+        """An imitation (a kind of :data:`IMITATIONS`) of one format; None where the kind or the place does not suit it."""
+        secret = self._rules.secret_types[secret_type]
+        if not searchable(secret.formats[index]):
+            return None
+        value = IMITATIONS[kind](secret, index, self._planter.fresh_seed(), self._draw)
+        if not value:
+            return None
+        types = self._rules.secret_types.values() if kind in _STILL_TOKENS else (secret,)
+        return self._written(place, kind, secret, value, types)
 
+    def placeholder(self, place: Place, secret_type: str, index: int) -> Snippet | None:
+        """A placeholder in the place of one part of a pair, whether or not it can be searched by itself."""
+        secret = self._rules.secret_types[secret_type]
+        value = make_placeholder(secret, index, seed=self._planter.fresh_seed())
+        return self._written(place, "placeholder", secret, value, (secret,))
 
-def _imitation(planter: Planter, place: Place, kind: str, secret: SecretType, value: bytes,
-               types: Iterable[SecretType], draw: Vocabulary) -> Snippet | None:
-    """``value`` at ``place``, unless it is a token of one of ``types`` there."""
-    label = Label(0, len(value), secret.type, False, kind, "nothing")
-    keywords = [k for f in secret.formats if f.near for k in f.near.keywords if k.replace("_", "").isalnum()]
-    snippet = planter.decoy(place, value, label, (secret.type, *PLAIN_NAMES[:3], *keywords), draw)
-    if snippet is None:
-        return None
-    text, (made,) = lead(place) + snippet.text, snippet.labels
-    shift = len(text) - len(snippet.text)
-    if any(found_in(t, text, made.start + shift, made.end + shift) for t in types):
-        return None
-    return snippet
+    def neutral(self, place: Place, count: int, *, not_of: Iterable[SecretType] = ()) -> list[Snippet]:
+        """Up to ``count`` strings of :data:`NEUTRAL` at ``place``, none of them a token of the types ``not_of``."""
+        out: list[Snippet] = []
+        for _ in range(count):
+            kind = self._draw.pick(tuple(NEUTRAL))
+            make, names = NEUTRAL[kind]
+            value = make(self._draw).encode()
+            snippet = self._planter.decoy(place, value, Label(0, len(value), None, False, kind, "nothing"), names)
+            if snippet is not None and not any(found_in(t, snippet.text, 0, len(snippet.text)) for t in not_of):
+                out.append(snippet)
+        return out
 
-
-def neutral_decoys(planter: Planter, place: Place, count: int, draw: Vocabulary, *,
-                   not_of: Iterable[SecretType] = ()) -> list[Snippet]:
-    """Up to ``count`` strings of :data:`NEUTRAL` at ``place``, none of them a token of the types ``not_of``."""
-    out: list[Snippet] = []
-    for _ in range(count):
-        kind = draw.pick(tuple(NEUTRAL))
-        make, names = NEUTRAL[kind]
-        value = make(draw).encode()
-        snippet = planter.decoy(place, value, Label(0, len(value), None, False, kind, "nothing"), names, draw)
-        if snippet is not None and not any(found_in(t, snippet.text, 0, len(snippet.text)) for t in not_of):
-            out.append(snippet)
-    return out
+    def _written(self, place: Place, kind: str, secret: SecretType, value: bytes,
+                 types: Iterable[SecretType]) -> Snippet | None:
+        """``value`` at ``place``, unless it is a token of one of ``types`` there."""
+        label = Label(0, len(value), secret.type, False, kind, "nothing")
+        keywords = [k for f in secret.formats if f.near for k in f.near.keywords if k.replace("_", "").isalnum()]
+        snippet = self._planter.decoy(place, value, label, (secret.type, *PLAIN_NAMES[:3], *keywords))
+        if snippet is None:
+            return None
+        text, (made,) = lead(place) + snippet.text, snippet.labels
+        shift = len(text) - len(snippet.text)
+        if any(found_in(t, text, made.start + shift, made.end + shift) for t in types):
+            return None
+        return snippet

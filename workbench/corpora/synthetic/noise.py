@@ -6,6 +6,7 @@ Lock files, commit ids, dumps of UUIDs, bundles with hashed names, inlined image
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from workbench.corpora.synthetic.vocabulary import Vocabulary
 
 _PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00").decode()[:24]
 _MOST_LABELS = 400
+_SLOT = re.compile(r"\{([wn])\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,7 @@ def write_noise(noise: Noise, size_bytes: int, draw: Vocabulary) -> Finished:
     content = bytearray((noise.head + noise.joint).encode() if noise.head else b"")
     labels: list[Label] = []
     while True:
-        line = draw.pick(noise.lines)
-        while "{w}" in line:
-            line = line.replace("{w}", draw.word(), 1)
-        while "{n}" in line:
-            line = line.replace("{n}", str(draw.below(100)), 1)
+        line = _SLOT.sub(lambda slot: draw.word() if slot[1] == "w" else str(draw.below(100)), draw.pick(noise.lines))
         value = noise.value(draw).encode()
         text, (start,) = filled(line, [value])
         if len(labels) < _MOST_LABELS:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.corpora.synthetic.place import Place, filled
@@ -16,7 +16,7 @@ from workbench.corpora.synthetic.truth import Expect, Label
 from workbench.corpora.synthetic.validity import holds
 from workbench.corpora.synthetic.vocabulary import Vocabulary, styled
 from workbench.rules.pattern import generate, parse
-from workbench.rules.rule import Format, RuleSet, SecretType
+from workbench.rules.rule import Format, RuleSet
 from workbench.rules.samples import make_sample
 
 PLAIN_NAMES = ("token", "api_key", "secret", "password", "auth_token", "access_key", "key", "client_secret", "license_key",
@@ -25,7 +25,6 @@ _PREFIXES = ((), (), (), (), ("prod",), ("my",), ("test",), ("default",))
 _DRESSED_TRIES = 40
 _CREDENTIAL = re.compile(r"Bearer|Authorization|token \{value|oauth|login|key=")
 """Wordings that make a credential of whatever stands in them."""
-_ABOVE = "{comment}{joint}{assign}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,34 @@ class Planting:
     pair_id: int | None = None
 
 
-class Planter:
-    """Plants tokens of a rule set. Every token is fresh; the same seed and calls give the same ones."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A planting with its format and the token made for it."""
 
-    def __init__(self, rules: RuleSet, seed: str) -> None:
+    planting: Planting
+    format: Format
+    token: bytes
+
+    def __repr__(self) -> str:  # the default would print the token
+        return f"_Part({self.planting})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    """One way to write parts: a template with its names filled in, the text for ``{note}``, and what stands directly before
+    and after each token (mostly nothing)."""
+
+    template: str
+    note: str
+    dresses: tuple[tuple[bytes, bytes], ...] = ((b"", b""),)
+
+
+class Planter:
+    """Plants tokens of a rule set. Every token is fresh; the same seed, source ``draw`` and calls give the same ones."""
+
+    def __init__(self, rules: RuleSet, draw: Vocabulary, seed: str) -> None:
         self.rules = rules
+        self.draw = draw
         self._seed = seed
         self._made = 0
 
@@ -64,88 +86,90 @@ class Planter:
         self._made += 1
         return f"{self._seed}/{self._made}"
 
-    def plant(self, place: Place, planting: Planting, draw: Vocabulary) -> Snippet | None:
+    def plant(self, place: Place, planting: Planting) -> Snippet | None:
         """One token at ``place``; None when this place cannot hold it."""
-        return self._write(place, [planting], draw, in_line=False)
+        parts = self._parts(place, [planting])
+        return self._first(place, parts, self._wordings(place, planting.secret_type, parts[0].format)) if parts else None
 
-    def plant_line(self, place: Place, plantings: Sequence[Planting], draw: Vocabulary) -> Snippet | None:
+    def plant_line(self, place: Place, plantings: Sequence[Planting]) -> Snippet | None:
         """Several tokens in one line of ``place``; None when this place cannot hold them so."""
-        return self._write(place, plantings, draw, in_line=True)
+        parts = self._parts(place, plantings)
+        return self._first(place, parts, self._line_wordings(place, parts)) if parts else None
 
-    def decoy(self, place: Place, value: bytes, label: Label, names: Sequence[str], draw: Vocabulary) -> Snippet | None:
+    def decoy(self, place: Place, value: bytes, label: Label, names: Sequence[str]) -> Snippet | None:
         """``value`` at ``place`` under one of ``names`` (words joined by ``_``), where nothing says that it is a credential;
         None when the place cannot hold it. ``label`` says what it is; its span is filled in."""
         if not place.holds(value) or place.is_base64:
             return None
-        template = draw.pick([t for t in place.assign if not _CREDENTIAL.search(t)])
-        text, (start,) = filled(template, [value], name=styled(draw.pick(names).split("_"), place.style))
+        template = self.draw.pick([t for t in place.assign if not _CREDENTIAL.search(t)])
+        text, (start,) = filled(template, [value], name=styled(self.draw.pick(names).split("_"), place.style))
         return Snippet(text + place.joint.encode(), (replace(label, start=start, end=start + len(value)),))
 
-    # -- writing -------------------------------------------------------------------------------------------------------
+    # -- what is to be written -----------------------------------------------------------------------------------------
 
-    def _write(self, place: Place, plantings: Sequence[Planting], draw: Vocabulary, *, in_line: bool) -> Snippet | None:
-        formats = [self.rules.secret_types[p.secret_type].formats[p.format] for p in plantings]
-        tokens = [make_sample(self.rules.secret_types[p.secret_type], p.format, seed=self.fresh_seed()) for p in plantings]
-        if place.is_base64 and not all(self._stands_alone(p, f, t) for p, f, t in zip(plantings, formats, tokens,
-                                                                                      strict=True)):
-            return None
-        if not all(place.holds(t) for t in tokens):
-            return None
-        if in_line:
-            ways = self._line_wordings(place, plantings, formats, draw)
-        else:
-            ways = self._wordings(place, self.rules.secret_types[plantings[0].secret_type], formats[0], draw)
-        for template, note, dresses in ways:
-            snippet = _written(place, template, note, dresses, tokens, plantings, formats, draw)
-            if snippet is not None:
-                return snippet
-        return None
+    def _parts(self, place: Place, plantings: Sequence[Planting]) -> list[_Part]:
+        """Plantings with fresh tokens; none when the place cannot hold one of these."""
+        parts = []
+        for planting in plantings:
+            secret = self.rules.secret_types[planting.secret_type]
+            fmt = secret.formats[planting.format]
+            token = make_sample(secret, planting.format, seed=self.fresh_seed())
+            # In base64 a token stands by itself once it is decoded.
+            if not place.holds(token) or (place.is_base64 and not (secret.base64 and holds(fmt, token, 0, len(token)))):
+                return []
+            parts.append(_Part(planting, fmt, token))
+        return parts
 
-    def _stands_alone(self, planting: Planting, fmt: Format, token: bytes) -> bool:
-        """Whether the token is one by itself, as it is once its base64 is decoded."""
-        return self.rules.secret_types[planting.secret_type].base64 and holds(fmt, token, 0, len(token))
+    def _first(self, place: Place, parts: Sequence[_Part], wordings: Iterable[_Wording]) -> Snippet | None:
+        """The snippet of the first wording in which every format holds."""
+        write = self._encoded if place.is_base64 else _written
+        return next((s for s in (write(place, wording, parts) for wording in wordings) if s is not None), None)
 
-    def _wordings(self, place: Place, secret: SecretType, fmt: Format, draw: Vocabulary,
-                  ) -> Iterator[tuple[str, str, list[tuple[bytes, bytes]]]]:
-        """(template with its name, note, what stands directly round the token) to try, in turn."""
-        bare = [(b"", b"")]
-        names = self._names(place, secret, fmt, draw)
-        above = _ABOVE.format(comment=place.comment, joint=place.joint, assign="{assign}")
+    def _encoded(self, place: Place, wording: _Wording, parts: Sequence[_Part]) -> Snippet:
+        """Tokens in base64; one in five with the line feed that ``echo`` adds."""
+        shown = [base64.b64encode(p.token + (b"\n" if self.draw.chance(0.2) else b"")) for p in parts]
+        text, starts = filled(wording.template, shown, note=wording.note)
+        spans = [(s, s + len(v)) for s, v in zip(starts, shown, strict=True)]
+        return Snippet(text + place.joint.encode(), _labels(place, spans, parts, ", base64"))
+
+    # -- wordings ------------------------------------------------------------------------------------------------------
+
+    def _wordings(self, place: Place, secret_type: str, fmt: Format) -> Iterator[_Wording]:
+        """Ways to write one token, in the order they are to be tried."""
+        draw, names = self.draw, self._names(place, secret_type, fmt)
         keywords = list(fmt.near.keywords) if fmt.near else []
         if keywords and draw.chance(0.5):
-            # Half the time the keyword is not in the name but in a comment.
+            # Half the time the keyword is not in the name but in a comment, beside it or a line above.
             for name in names[-3:]:
-                template = above.replace("{assign}", draw.pick(place.assign)) if draw.chance(0.4) else draw.pick(place.noted)
-                yield template.replace("{name}", name), _note(draw.pick(keywords), draw), bare
+                above = place.comment + place.joint + draw.pick(place.assign)
+                template = above if draw.chance(0.4) else draw.pick(place.noted)
+                yield _Wording(template.replace("{name}", name), self._note(draw.pick(keywords)))
         for name in names:
-            yield draw.pick(place.assign).replace("{name}", name), "", bare
+            yield _Wording(draw.pick(place.assign).replace("{name}", name), "")
         for name in names if keywords else ():
-            yield draw.pick(place.noted).replace("{name}", name), _note(draw.pick(keywords), draw), bare
+            yield _Wording(draw.pick(place.noted).replace("{name}", name), self._note(draw.pick(keywords)))
         for _ in range(_DRESSED_TRIES):
             template = draw.pick(place.noted if keywords else place.assign).replace("{name}", draw.pick(names))
-            note = draw.pick(keywords) if keywords else ""
-            yield template, note, [(generate(parse(fmt.before), draw.rng), generate(parse(fmt.after), draw.rng))]
+            yield _Wording(template, draw.pick(keywords) if keywords else "", (self._dress(fmt),))
 
-    def _line_wordings(self, place: Place, plantings: Sequence[Planting], formats: Sequence[Format], draw: Vocabulary,
-                       ) -> Iterator[tuple[str, str, list[tuple[bytes, bytes]]]]:
-        line = place.inline
+    def _line_wordings(self, place: Place, parts: Sequence[_Part]) -> Iterator[_Wording]:
+        """Ways to write several tokens in one line."""
+        line, draw = place.inline, self.draw
         for attempt in range(_DRESSED_TRIES):
-            items, dresses = [], []
-            for planting, fmt in zip(plantings, formats, strict=True):
-                names = self._names(place, self.rules.secret_types[planting.secret_type], fmt, draw)
-                items.append(line.item.replace("{name}", names[min(attempt // 4, len(names) - 1)]))
-                dressed = attempt % 4 == 3
-                dresses.append((generate(parse(fmt.before), draw.rng), b"") if dressed else (b"", b""))
-            keywords = [draw.pick(f.near.keywords) for f in formats if f.near]
+            names = [self._names(place, p.planting.secret_type, p.format) for p in parts]
+            items = [line.item.replace("{name}", own[min(attempt // 4, len(own) - 1)]) for own in names]
             template = line.opening + line.separator.join(items) + line.closing
+            keywords = [draw.pick(p.format.near.keywords) for p in parts if p.format.near]
             if keywords and attempt % 2:
                 template = place.comment + place.joint + template
-            yield template.replace("{name}", draw.word()), _note(" ".join(keywords), draw), dresses
+            dresses = [self._dress(p.format) if attempt % 4 == 3 else (b"", b"") for p in parts]
+            yield _Wording(template.replace("{name}", draw.word()), self._note(" ".join(keywords)), tuple(dresses))
 
-    def _names(self, place: Place, secret: SecretType, fmt: Format, draw: Vocabulary) -> list[str]:
+    def _names(self, place: Place, secret_type: str, fmt: Format) -> list[str]:
         """Names for the variable or key, the likeliest first; for a format with keywords those that hold one lead."""
+        draw = self.draw
         plain = [draw.pick(PLAIN_NAMES).split("_") for _ in range(4)]
-        own = secret.type.split("_")
+        own = secret_type.split("_")
         words = [own, *plain] if draw.chance(0.6) else [*plain, own]
         names = [styled([*draw.pick(_PREFIXES), *w], place.style) for w in words]
         leading = []
@@ -155,11 +179,14 @@ class Planter:
                 leading.append(name)
         return leading + names
 
+    def _note(self, keyword: str) -> str:
+        """A few words round the keyword."""
+        before = self.draw.word() + " " if self.draw.chance(0.5) else ""
+        return f"{before}{keyword} {self.draw.word()}"
 
-def _note(keyword: str, draw: Vocabulary) -> str:
-    """A few words round the keyword."""
-    before = draw.word() + " " if draw.chance(0.5) else ""
-    return f"{before}{keyword} {draw.word()}"
+    def _dress(self, fmt: Format) -> tuple[bytes, bytes]:
+        """What `before` and `after` ask for, made from their patterns."""
+        return generate(parse(fmt.before), self.draw.rng), generate(parse(fmt.after), self.draw.rng)
 
 
 def lead(place: Place) -> bytes:
@@ -167,34 +194,31 @@ def lead(place: Place) -> bytes:
     return place.joint.encode() or b","
 
 
-def _written(place: Place, template: str, note: str, dresses: Sequence[tuple[bytes, bytes]], tokens: Sequence[bytes],
-             plantings: Sequence[Planting], formats: Sequence[Format], draw: Vocabulary) -> Snippet | None:
+def _written(place: Place, wording: _Wording, parts: Sequence[_Part]) -> Snippet | None:
     """The snippet of one wording, or None when some format does not hold in it."""
-    if place.is_base64:
-        shown = [base64.b64encode(t + (b"\n" if draw.chance(0.2) else b"")) for t in tokens]
-        text, starts = filled(template, shown, note=note)
-        spans = [(s, s + len(v)) for s, v in zip(starts, shown, strict=True)]
-        return Snippet(text + place.joint.encode(), _labels(place, spans, plantings, ", base64"))
-    values = [before + token + after for (before, after), token in zip(dresses, tokens, strict=True)]
-    if not all(place.holds(v) and _is_plain(b + a) for v, (b, a) in zip(values, dresses, strict=True)):
+    values = [before + p.token + after for (before, after), p in zip(wording.dresses, parts, strict=True)]
+    if not all(map(place.holds, values)) or not all(_is_plain(b + a) for b, a in wording.dresses):
         return None
-    text, starts = filled(template, values, note=note)
+    text, starts = filled(wording.template, values, note=wording.note)
     text += place.joint.encode()
-    spans = [(s + len(b), s + len(b) + len(t)) for s, (b, _), t in zip(starts, dresses, tokens, strict=True)]
     first = lead(place)
-    for (start, end), fmt in zip(spans, formats, strict=True):
-        if not holds(fmt, first + text, len(first) + start, len(first) + end, alone=True):
+    spans = []
+    for start, (before, _), part in zip(starts, wording.dresses, parts, strict=True):
+        span = start + len(before), start + len(before) + len(part.token)
+        if not holds(part.format, first + text, len(first) + span[0], len(first) + span[1], alone=True):
             return None
-    return Snippet(text, _labels(place, spans, plantings, ""))
+        spans.append(span)
+    return Snippet(text, _labels(place, spans, parts, ""))
 
 
 def _is_plain(dress: bytes) -> bool:
     return not dress or (dress.isascii() and dress.decode().isprintable())
 
 
-def _labels(place: Place, spans: Sequence[tuple[int, int]], plantings: Sequence[Planting],
-            variant: str) -> tuple[Label, ...]:
-    return tuple(
-        Label(start, end, p.secret_type, True, place.name + (f": {p.arrangement}" if p.arrangement else "") + variant,
-              p.expect, p.pair_type, p.pair_id)
-        for (start, end), p in zip(spans, plantings, strict=True))
+def _labels(place: Place, spans: Sequence[tuple[int, int]], parts: Sequence[_Part], variant: str) -> tuple[Label, ...]:
+    out = []
+    for (start, end), part in zip(spans, parts, strict=True):
+        p = part.planting
+        why = place.name + (f": {p.arrangement}" if p.arrangement else "") + variant
+        out.append(Label(start, end, p.secret_type, True, why, p.expect, p.pair_type, p.pair_id))
+    return tuple(out)
