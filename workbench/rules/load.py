@@ -227,9 +227,9 @@ def _check_pair(source: RulesSource, i: int, pair: PairText, types: dict) -> lis
     return problems
 
 
-STRONG_LITERAL_BITS = 24.0
-"""What a trigger's fixed characters must weigh for a format to be searched by it although keywords must stand near;
-`ghp_` has 25, `-hhhh-hhhh-` of a UUID 21, `==` 13."""
+STRONG_RUN = 4
+"""Fixed characters in a row that make a format be searched by its own literal although keywords must stand near:
+`tss_` is far rarer than any provider's name, `-hhhh-hhhh-` of a UUID and `==` are not."""
 
 
 def search_way(fmt: FormatText | r.Format, *, is_part: bool) -> Literal["trigger", "near", "partner"] | None:
@@ -239,7 +239,7 @@ def search_way(fmt: FormatText | r.Format, *, is_part: bool) -> Literal["trigger
     ``partner``: only round its partner in a pair.
     """
     own = triggers(trigger_pattern(fmt))
-    if fmt.near and not (own and min(t.literal_bits for t in own) >= STRONG_LITERAL_BITS):
+    if fmt.near and not (own and min(t.literal_run for t in own) >= STRONG_RUN):
         return "near"
     if is_part and not triggers(fmt.pattern):
         return "partner"  # a word in its `before` must not make it a search over the whole corpus

@@ -285,11 +285,6 @@ class Trigger:
             longest = max(longest, run)
         return longest
 
-    @property
-    def literal_bits(self) -> float:
-        """Bits of its fixed characters alone: how rare it is in text that is made of the same classes."""
-        return sum(_bits(c) for c in self.classes if c.size <= 2)
-
     def __len__(self) -> int:
         return len(self.classes)
 
