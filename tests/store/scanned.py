@@ -17,7 +17,7 @@ from workbench.store.store import Store
 
 KEY = hashlib.sha256(b"a key for tests").digest()
 OTHER_KEY = hashlib.sha256(b"another").digest()
-SHARDS = 4
+SHARDS = 3
 STATS = ShardStats(blobs=40, content_bytes=4000, elapsed_s=0.1)
 
 

@@ -10,10 +10,11 @@ import duckdb
 import pytest
 
 from tests.store.scanned import KEY, blob_id
-from workbench.errors import StoreError
+from workbench.errors import StoreError, UsageError
 from workbench.model import SOURCES
+from workbench.store import migration
 from workbench.store.connection import Database
-from workbench.store.migration import known_migrations
+from workbench.store.migration import Migration, known_migrations
 from workbench.store.reader import StoreReader
 from workbench.store.store import Store
 
@@ -105,16 +106,28 @@ def test_a_store_of_a_newer_workbench_is_refused_by_writer_and_reader(store: Sto
             open_it()
 
 
-def test_pending_migrations_are_applied_when_a_store_is_opened(store: Store, database: Database) -> None:
-    newest = known_migrations()[-1]
-    with database.session("undo the views") as session:
-        for view in ("alerts", "alert_locations", "alert_blobs", "near_misses", "pairs", "matches", "runs"):
-            session.execute(f"DROP VIEW {view}")
-        session.execute("DELETE FROM migration WHERE number = ?", [newest.number])
+def _with_one_more(monkeypatch: pytest.MonkeyPatch, statements: str) -> None:
+    known = known_migrations()
+    later = Migration(len(known) + 1, "9999_later.sql", statements)
+    monkeypatch.setattr(migration, "known_migrations", lambda: (*known, later))
+
+
+def test_pending_migrations_are_applied_when_a_store_is_opened(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    _with_one_more(monkeypatch, "CREATE TABLE later (a INTEGER)")
     with pytest.raises(StoreError, match="older form"):
         StoreReader(store.path)
     Store(store.path, key=KEY)
-    assert StoreReader(store.path).alerts().num_rows == 0
+    assert StoreReader(store.path).query("FROM later").num_rows == 0
+
+
+def test_a_migration_that_fails_leaves_the_form_it_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        _with_one_more(patched, "CREATE TABLE later (a INTEGER); INSERT INTO nowhere VALUES (1)")
+        with pytest.raises(StoreError, match=r"apply migration 9999_later\.sql"):
+            Store(store.path, key=KEY)
+    Store(store.path, key=KEY)
+    with pytest.raises(UsageError, match="later"):
+        StoreReader(store.path).query("FROM later")
 
 
 def _text(path: Path) -> None:

@@ -125,10 +125,8 @@ def test_only_a_running_run_can_be_abandoned(run: str, store: Store) -> None:
 
 def test_a_query_that_keeps_the_batch_waiting_is_stopped(store: Store) -> None:
     reader = StoreReader(store.path, limit_s=0.3)
-    started = time.monotonic()
     with pytest.raises(StoreError, match="more than 0.3 s.*snapshot"):
         reader.query("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b")
-    assert time.monotonic() - started < 20
     assert reader.alerts().num_rows == 0  # and the reader can still be used
     assert begin(store)
 
@@ -170,8 +168,8 @@ def test_a_batch_that_lost_its_lease_loses_no_alerts(store: Store) -> None:
 
 
 def test_an_interrupt_stops_a_query_as_it_stops_python(store: Store) -> None:
-    reader = StoreReader(store.path)
-    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    reader = StoreReader(store.path, limit_s=60)
+    timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])  # to the process, as a terminal sends it
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         reader.query("SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b")
