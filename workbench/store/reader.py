@@ -67,6 +67,11 @@ class StoreReader:
         return self._table("FROM near_misses WHERE ($1 IS NULL OR pair_type = $1) "
                            "ORDER BY pair_type, blob_id, start_byte", [pair_type])
 
+    def labels(self, *, labelled_type: str | None = None) -> pa.Table:
+        """The verdicts of people that hold, one a finding or pair (view ``labels``; table ``label`` has all), oldest first."""
+        return self._table("FROM labels WHERE ($1 IS NULL OR labelled_type = $1) ORDER BY labelled_at, label_no",
+                           [labelled_type])
+
     def runs(self) -> pa.Table:
         """Batch runs, oldest first (view ``runs``)."""
         return self._table("FROM runs ORDER BY started_at, run_id", [])

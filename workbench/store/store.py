@@ -20,6 +20,7 @@ from workbench.model import RuleHash, RunId, ShardId
 from workbench.store import locations, migration, recording, runs
 from workbench.store.connection import Database
 from workbench.store.key import load_key
+from workbench.store.labels import Labels
 from workbench.store.locations import LocationOutcome, LocationReader
 from workbench.store.process import this_process
 from workbench.store.recording import ShardOutcome, ShardStats
@@ -56,6 +57,11 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.path.name!r})"
+
+    @property
+    def labels(self) -> Labels:
+        """People's verdicts on what was found."""
+        return Labels(self._database, self._sealer)
 
     def _check_and_migrate(self) -> None:
         with self._database.session("open the store") as session:
