@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from workbench.corpora.synthetic.document import CRLF, ENCODINGS, LINE_ENDS, UTF
 from workbench.corpora.synthetic.filler import Filler, PhraseBook
 from workbench.corpora.synthetic.hard_negatives import IMITATIONS, NEUTRAL
 from workbench.corpora.synthetic.noise import NOISE
+from workbench.corpora.synthetic.place import Place
 from workbench.corpora.synthetic.plant import Snippet
 from workbench.corpora.synthetic.truth import LABELS_NAME, Label, read_labels, split_why
 from workbench.corpora.synthetic.validity import found_in, holds
@@ -382,3 +384,15 @@ def test_filler_of_an_exact_size(size: int) -> None:
     text = _FILLER.exactly(size)
     assert len(text) == size and text.isascii()
     assert size == 0 or text.endswith(b"\n")
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda p: p.name)
+def test_a_places_templates_have_the_slots_they_need_and_no_others(place: Place) -> None:
+    """A slot that nothing fills would stand in the files as it is."""
+    for template in (*place.assign, *place.noted, place.comment, place.inline.opening, place.inline.item,
+                     place.inline.closing):
+        assert set(re.findall(r"\{(\w+)\}", template)) <= {"name", "value", "note"}, template
+    assert all(t.count("{value}") == 1 for t in (*place.assign, *place.noted, place.inline.item))
+    assert all("{note}" in t for t in (*place.noted, place.comment))
+    assert not [t for t in place.lines if "{value}" in t or "{name}" in t or "{note}" in t]
+    assert ": " not in place.name and ", " not in place.name  # they part a label's `why`

@@ -119,7 +119,8 @@ CONFIG_PLACES: tuple[Place, ...] = (
         ('  <add key="{name}" value="{value}" />', "  <{name}>{value}</{name}>", '  <string name="{name}">{value}</string>'),
         ('  <add key="{name}" value="{value}" /> <!-- {note} -->', '  <{name} note="{note}">{value}</{name}>'),
         "  <!-- {note} -->", Inline("  <pair ", '{name}="{value}"', " ", " />"),
-        ("  <{w}>", "    <{a}>{n}</{a}>", '    <{w} {a}="{w}" {a}="{n}" />', "  </{w}>", "  <!-- {t} -->",
+        ('  <section name="{a}">', '    <add key="{a}" value="{n}" />', '    <{w} {a}="{w}" size="{n}" />', "  </section>",
+         "  <!-- {t} -->",
          "    <url>https://{h}/{w}</url>"),
         forbidden=b"\r\n\"'&<>", head='<?xml version="1.0" encoding="utf-8"?>\n<configuration>', tail="</configuration>"),
     Place(

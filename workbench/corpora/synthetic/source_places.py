@@ -23,7 +23,7 @@ SOURCE_PLACES: tuple[Place, ...] = (
         ("const {name} = '{value}'; // {note}", "  {name}: { note: '{note}', value: '{value}' },"), _SLASHES,
         Inline("const client = connect({ ", "{name}: '{value}'", ", ", " });"),
         ("import {A} from './{w}';", "function {a}({w}, {a}) {", "  const {a} = {a}.{a}({n});", "  if (!{a}) {",
-         "    return {a};", "  }", "}", "", "// {t}", "export default {A};", "  await {a}(`/{w}/${n}`);")),
+         "    return {a};", "  }", "}", "", "// {t}", "export default {A};", "  await {a}(`/{w}/${{a}}`);")),
     Place(
         "typescript", ("src/{w}.ts", "src/{w}/{w}.service.ts", "app/{w}.tsx", "environments/environment.ts"), "camel",
         ("const {name}: string = '{value}';", 'export const {name} = "{value}";', "  {name}: '{value}',",
@@ -86,7 +86,7 @@ SOURCE_PLACES: tuple[Place, ...] = (
          "            await {A}({a}, {n});", "        // {t}", "    }", "}", "", "            return {a}.{A};")),
     Place(
         "swift", ("Sources/{w}/{w}.swift", "{w}/AppDelegate.swift", "{w}.swift"), "camel",
-        ('    let {name} = "{value}"', '    static let {name} = "{value}"', '    {w}.configure({name}: "{value}")'),
+        ('    let {name} = "{value}"', '    static let {name} = "{value}"', '    client.configure({name}: "{value}")'),
         ('    let {name} = "{value}" // {note}',), "    // {note}",
         Inline("    connect(", '{name}: "{value}"', ", ", ")"),
         ("import {A}", "final class {A}: {A} {", "    var {a}: Int = {n}", "    func {a}(_ {a}: {A}) -> {A}? {",
