@@ -24,7 +24,7 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
-    from workbench.cli import batch, corpus, explain, rules, synthesize
+    from workbench.cli import batch, corpus, demo, explain, export, rules, store, synthesize
 
     corpus.app.command("synthesize")(synthesize.synthesize)
     corpus.app.command("measure")(synthesize.measure)
@@ -32,6 +32,9 @@ def _register() -> None:
     app.add_typer(rules.app, name="rules")
     app.command("explain")(explain.explain)
     app.command("batch")(batch.batch)
+    app.command("export")(export.export)
+    app.add_typer(store.app, name="store")
+    app.command("demo")(demo.demo)
 
 
 _register()
