@@ -24,6 +24,7 @@ import hyperscan
 import numpy as np
 import re2
 
+from workbench.engine.base64text import EncodedHead, encoded_heads
 from workbench.errors import RulesError
 from workbench.rules import pattern as pat
 from workbench.rules.load import compile_re2, search_way, trigger_pattern
@@ -68,13 +69,15 @@ class CompiledFormat:
 class Target:
     """What a trigger's hit means: ``format`` may start ``back_least`` to ``back_most`` bytes before the hit's end.
 
-    For a keyword the distances are unused: the format is searched all over the window round it.
+    For a keyword the distances are unused: the format is searched all over the window round it. For an encoded head
+    they are unused too: the run of base64 round it is decoded.
     """
 
     format: int
     back_least: int
     back_most: int
-    is_keyword: bool
+    is_keyword: bool = False
+    encoded: EncodedHead | None = None
 
 
 SHORT_RUN = 4
@@ -158,6 +161,7 @@ class CompiledRules:
         self.expressions = tuple(table.expressions)
         self.pairs: tuple[Pair, ...] = tuple(rules.pairs.values())
         self.partner_formats = _by_type(self.formats, "partner")
+        self.base64_types = frozenset(s.type for s in rules.secret_types.values() if s.base64)
         self.rule_of = rules.rule_of()
         self.places, self._allowed = _lookup(table)
         self._databases = _databases(table, cache)
@@ -168,12 +172,22 @@ class CompiledRules:
         self.formats.append(_compile_format(secret.type, index, fmt, search))
         if search == "trigger":
             for t in pat.triggers(trigger_pattern(fmt)):
-                table.add(t.expression, False, len(t), Target(number, t.back_least, t.back_most, False),
+                table.add(t.expression, False, len(t), Target(number, t.back_least, t.back_most),
                           run=t.literal_run, allowed=_beside(fmt, t))
+            if secret.base64:
+                self._add_encoded(number, fmt, table)
         elif search == "near":
             assert fmt.near is not None
             for word in fmt.near.keywords:
-                table.add(_literal(word), True, len(word), Target(number, 0, 0, True), run=len(word), allowed={})
+                table.add(_literal(word), True, len(word), Target(number, 0, 0, is_keyword=True), run=len(word), allowed={})
+
+    def _add_encoded(self, number: int, fmt: Format, table: _TriggerTable) -> None:
+        """Triggers of the format's base64-encoded form, where its fixed head is long enough for all alignments."""
+        heads = encoded_heads(pat.literal_prefix(pat.parse(fmt.pattern)))
+        if len(heads) == 3:
+            for head in heads:
+                table.add(_literal(head.characters.decode()), False, len(head.characters),
+                          Target(number, 0, 0, encoded=head), run=len(head.characters), allowed={})
 
     def scratch(self) -> list[hyperscan.Scratch]:
         """Working memory for one scanning thread."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from workbench.engine.base64text import EncodedHead, Run, run_round, whole_run
 from workbench.engine.compiled import CompiledFormat, CompiledRules, Target, starts_plain
 from workbench.engine.lines import Lines
 from workbench.engine.pairing import Region, merged, neighbourhoods
@@ -16,6 +17,9 @@ from workbench.engine.trace import Stage, Trace
 from workbench.rules.judge import compiled as compiled_pattern
 from workbench.rules.judge import refusal
 from workbench.rules.rule import Window
+
+
+_BASE64_RUN = compiled_pattern(r"[A-Za-z0-9+/]{8,}={0,2}")
 
 
 @dataclass(slots=True)
@@ -44,7 +48,8 @@ class BlobMatcher:
         self._blob = blob
         self._compiled = compiled
         self._trace = trace
-        self._found: dict[tuple[str, int, int, int], None] = {}  # (type, start, end, format), an ordered set
+        # By (type, start, end, format): the decoded token of an encoded one, None of one that stands as it is.
+        self._found: dict[tuple[str, int, int, int], bytes | None] = {}
         self._lines: Lines | None = None
 
     @property
@@ -61,6 +66,8 @@ class BlobMatcher:
             for target in self._compiled.targets[trigger]:
                 if target.is_keyword:
                     keywords.setdefault(target.format, []).append((end - length, end))
+                elif target.encoded is not None:
+                    self._confirm_encoded(self._compiled.formats[target.format], target.encoded, end - length)
                 else:
                     self._confirm(self._compiled.formats[target.format], target, end, length)
         for number, spans in keywords.items():
@@ -117,6 +124,20 @@ class BlobMatcher:
                 position = max(position, end)
         return seen
 
+    def _confirm_encoded(self, fmt: CompiledFormat, head: EncodedHead, trigger_start: int) -> None:
+        """Confirm a format in the decoded run of base64 round its encoded head."""
+        self._note(fmt, "trigger", trigger_start, trigger_start + len(head.characters))
+        run, at = run_round(self._blob, trigger_start, head)
+        self._judge_decoded(fmt, run, at)
+
+    def _judge_decoded(self, fmt: CompiledFormat, run: Run, at: int) -> None:
+        text = memoryview(run.text)
+        found = fmt.whole.search(text, max(0, at - 1), min(len(text), at + fmt.reach))
+        if found is None or found.start(fmt.group) != at:
+            return
+        start, end = run.span(*found.span(fmt.group))
+        self._judge(fmt, start, end, decoded=bytes(text[slice(*found.span(fmt.group))]))
+
     # -- passes 2 and 3: a region is searched whole --------------------------------------------------------------------
 
     def _search(self, fmt: CompiledFormat, regions: Iterable[Region], claimed: list[Match] | None = None) -> None:
@@ -145,7 +166,22 @@ class BlobMatcher:
             claimed = [m for m in sure if self._compiled.rule_of[m.secret_type] == rule]
             for fmt in formats:
                 self._search(fmt, regions, claimed)
+                if secret_type in self._compiled.base64_types and any(m.is_base64_encoded for m in claimed):
+                    self._search_encoded(fmt, regions)
         return self._resolve()
+
+    def _search_encoded(self, fmt: CompiledFormat, regions: Iterable[Region]) -> None:
+        """A part whose partner stands encoded may stand encoded too: whole runs of base64 that decode to it."""
+        for low, high in regions:
+            position, stop = max(0, low - fmt.reach), min(len(self._blob), high + 2 * fmt.reach)
+            while (found := _BASE64_RUN.search(self._blob, position, stop)) is not None:
+                start, end = found.span()
+                if start > high:
+                    break
+                position = end
+                run = whole_run(self._blob, start, end)
+                if end >= low and fmt.here.match(memoryview(run.text.rstrip(b"\n"))):
+                    self._judge_decoded(fmt, run, 0)
 
     def _grown(self, spans: list[tuple[int, int]], window: Window) -> list[Region]:
         """The spans grown by a window: the first byte where a partner may end and the last where one may start."""
@@ -160,18 +196,18 @@ class BlobMatcher:
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
-    def _judge(self, fmt: CompiledFormat, start: int, end: int) -> bool:
-        """Keep the candidate if every check of its format holds."""
+    def _judge(self, fmt: CompiledFormat, start: int, end: int, *, decoded: bytes | None = None) -> bool:
+        """Keep the candidate if every check of its format holds; ``decoded`` is the token of an encoded one."""
         key = fmt.secret_type, start, end, fmt.index
         if key in self._found:
             return True
-        stage = refusal(fmt.format, bytes(self._blob[start:end]))
+        stage = refusal(fmt.format, decoded or bytes(self._blob[start:end]))
         if stage is None and fmt.near is not None and not self._is_near(fmt, start, end):
             stage = "near"
         if stage is not None:
             self._note(fmt, stage, start, end)  # type: ignore[arg-type]
             return False
-        self._found[key] = None
+        self._found[key] = decoded
         return True
 
     def _is_near(self, fmt: CompiledFormat, start: int, end: int) -> bool:
@@ -198,8 +234,9 @@ class BlobMatcher:
                 continue
             last_end[secret_type] = end
             line, column = self.lines.place(start)
+            decoded = self._found[secret_type, start, end, index]
             kept.append(Match(secret_type, index, start, end, line, column, self.lines.line(end - 1),
-                              bytes(self._blob[start:end])))
+                              decoded or bytes(self._blob[start:end]), is_base64_encoded=decoded is not None))
         return kept
 
     # -- trace ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from workbench.engine.compiled import CompiledRules
 from workbench.engine.matcher import BlobMatcher, Match
 from workbench.engine.pairs import FoundPair, NearMiss, find_pairs
 from workbench.engine.trace import Trace
+from workbench.engine.utf16 import Utf16Text, is_utf16
 from workbench.schemas import SCAN_RESULTS
 
 MOST_BLOB_BYTES = 64 << 20
@@ -51,12 +52,19 @@ def _scan_batch(batch: pa.RecordBatch, ruleset: CompiledRules, scratch: list[hyp
     skipped = _skipped(content, offsets, most_blob_bytes)
     rows, triggers, ends = _hits(values, offsets, skipped, ruleset, scratch,
                                  trace is not None)
+    wide = _wide_rows(values, offsets, skipped)
     out: list[dict] = []
     ids = batch.column(batch.schema.get_field_index("blob_id"))
     for row, first, last in _runs(rows):
         start, stop = int(offsets[row]), int(offsets[row + 1])
         hits = zip(triggers[first:last].tolist(), (ends[first:last] - start).tolist(), strict=True)
         result = _scan_blob(values[start:stop], hits, ruleset, trace)
+        if result is not None:
+            wide.discard(row)  # it only begins like UTF-16
+            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, "skipped": None, **result})
+    for row in sorted(wide):
+        start, stop = int(offsets[row]), int(offsets[row + 1])
+        result = _scan_wide(values[start:stop], ruleset, scratch, trace)
         if result is not None:
             out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, "skipped": None, **result})
     for row, reason in skipped.items():
@@ -125,6 +133,36 @@ def _runs(rows: np.ndarray) -> Iterator[tuple[int, int, int]]:
     starts = [0, *edges.tolist()]
     for first, last in zip(starts, [*edges.tolist(), len(rows)], strict=True):
         yield int(rows[first]), first, last
+
+
+def _wide_rows(values: memoryview, offsets: np.ndarray, skipped: dict[int, str]) -> set[int]:
+    """Rows whose blobs begin with the byte order mark of UTF-16."""
+    starts = offsets[:-1]
+    long_enough = np.flatnonzero(offsets[1:] - starts >= 4)
+    if not len(long_enough):
+        return set()
+    data = np.frombuffer(values, np.uint8)
+    first, second = data[starts[long_enough]], data[starts[long_enough] + 1]
+    marked = long_enough[((first == 0xFF) & (second == 0xFE)) | ((first == 0xFE) & (second == 0xFF))]
+    return {int(r) for r in marked if r not in skipped and is_utf16(bytes(values[starts[r] : starts[r] + 4]))}
+
+
+def _scan_wide(blob: memoryview, ruleset: CompiledRules, scratch: list[hyperscan.Scratch],
+               trace: Trace | None) -> dict | None:
+    """Scan a UTF-16 blob as UTF-8 and put its spans back where they stand."""
+    text = Utf16Text(blob)
+    content = memoryview(text.content)
+    offsets = np.array([0, len(content)], dtype=np.int64)
+    if not len(content):
+        return None
+    _, triggers, ends = _hits(content, offsets, {}, ruleset, scratch, trace is not None)
+    result = _scan_blob(content, zip(triggers.tolist(), ends.tolist(), strict=True), ruleset, trace)
+    for match in result["matches"] if result else ():
+        line_start = match["start"] - match["start_column"] + 1
+        start = text.original(match["start"])
+        match |= {"start": start, "end": text.original(match["end"]),
+                  "start_column": start - text.original(line_start) + 1}
+    return result
 
 
 def _scan_blob(blob: memoryview, hits: Iterable[tuple[int, int]], ruleset: CompiledRules,

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from workbench.model import RuleHash
 from workbench.rules import text as t
 
-MEANING = 1
+MEANING = 2
 """Version of what rules mean; raised when the engine finds other things with the same rule text."""
 
 WindowUnit = Literal["file", "lines", "bytes"]
