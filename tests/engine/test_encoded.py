@@ -47,12 +47,15 @@ def test_base64_on_every_alignment(before: bytes, after: bytes, seed: int) -> No
     assert token in decoded and len(decoded) <= len(token) + 4
 
 
-@pytest.mark.parametrize("lead", [0, 1, 2])
-def test_encoded_heads_are_what_base64_writes(lead: int) -> None:
-    head = encoded_heads(b"acme_")[lead]
-    for filler in (b"xyz", b"\xff\x00\x7f"):
-        text = base64.b64encode(filler[:lead] + b"acme_" + b"tail!")
-        assert text[head.skipped : head.skipped + len(head.characters)] == head.characters
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2), st.binary(min_size=3, max_size=3), st.text("0123456789abcdef", min_size=10, max_size=10))
+def test_encoded_heads_hold_what_base64_writes(lead: int, filler: bytes, digits: str) -> None:
+    """Two fixed letters and hexadecimal digits: every text of that shape holds the trigger where it says."""
+    classes = [b"A", b"C", *[b"0123456789abcdef"] * 10]
+    (head,) = [h for h in encoded_heads(classes, 0) if h.lead == lead]
+    text = base64.b64encode(filler[:lead] + b"AC" + digits.encode() + b"end")
+    there = text[head.skipped : head.skipped + len(head.characters)]
+    assert all(c in allowed for c, allowed in zip(there, head.characters, strict=True))
 
 
 def test_types_without_the_flag_are_not_decoded() -> None:

@@ -182,12 +182,18 @@ class CompiledRules:
                 table.add(_literal(word), True, len(word), Target(number, 0, 0, is_keyword=True), run=len(word), allowed={})
 
     def _add_encoded(self, number: int, fmt: Format, table: _TriggerTable) -> None:
-        """Triggers of the format's base64-encoded form, where its fixed head is long enough for all alignments."""
-        heads = encoded_heads(pat.literal_prefix(pat.parse(fmt.pattern)))
-        if len(heads) == 3:
-            for head in heads:
-                table.add(_literal(head.characters.decode()), False, len(head.characters),
-                          Target(number, 0, 0, encoded=head), run=len(head.characters), allowed={})
+        """Triggers of the format's base64-encoded form, from the certain bytes round each of its own triggers."""
+        certain: list[tuple[list[bytes], int]] = []
+        for trigger in pat.triggers(fmt.pattern):
+            if trigger.back_least == trigger.back_most:
+                around = (*trigger.left, *trigger.classes, *trigger.right)
+                certain.append(([c.members() for c in around], trigger.back_most - len(trigger) - len(trigger.left)))
+            else:  # the trigger may stand anywhere: the pattern's own head has to do
+                certain.append(([bytes([b]) for b in pat.literal_prefix(pat.parse(fmt.pattern))], 0))
+        for classes, distance in certain:
+            for head in encoded_heads(classes, distance):
+                table.add(head.expression, False, len(head.characters), Target(number, 0, 0, encoded=head),
+                          run=head.literal_run, allowed={})
 
     def scratch(self) -> list[hyperscan.Scratch]:
         """Working memory for one scanning thread."""

@@ -128,7 +128,8 @@ class BlobMatcher:
         """Confirm a format in the decoded run of base64 round its encoded head."""
         self._note(fmt, "trigger", trigger_start, trigger_start + len(head.characters))
         run, at = run_round(self._blob, trigger_start, head)
-        self._judge_decoded(fmt, run, at)
+        if at >= 0:
+            self._judge_decoded(fmt, run, at)
 
     def _judge_decoded(self, fmt: CompiledFormat, run: Run, at: int) -> None:
         text = memoryview(run.text)

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from workbench.corpora.synthetic.truth import Label, split_why
 
-NOT_COUNTED: frozenset[str] = frozenset({"base64", "utf-16", "utf-16 big-endian"})
-"""Variants of files that the engine does not look into yet; their labels are listed apart."""
+NOT_COUNTED: frozenset[str] = frozenset()
+"""Variants of files that the engine does not look into; their labels would be listed apart."""
 
 Outcome = Literal[
     "found", "missed",  # a token that should be found
@@ -66,7 +66,7 @@ class Known:
 
 def judge(labels: Sequence[Label], row: Mapping[str, Any] | None, known: Known) -> list[Verdict]:
     """Verdicts on one blob: on its ``labels``, and on what ``row`` (of ``SCAN_RESULTS``, or None) reports in it."""
-    matches: Sequence[Mapping[str, Any]] = row["matches"] if row else ()
+    matches: Sequence[Mapping[str, Any]] = [_snapped(m, labels) for m in row["matches"]] if row else ()
     pairs: Sequence[Mapping[str, Any]] = row["pairs"] if row else ()
     misses: Sequence[Mapping[str, Any]] = row["near_misses"] if row else ()
     out = _on_tokens(labels, matches, known)
@@ -75,6 +75,17 @@ def judge(labels: Sequence[Label], row: Mapping[str, Any] | None, known: Known) 
     out += _on_near_misses(labels, matches, misses, known)
     out += [_on_alert(m, labels, known) for m in matches if m["alertable"]]
     return out
+
+
+def _snapped(match: Mapping[str, Any], labels: Sequence[Label]) -> Mapping[str, Any]:
+    """An encoded match with the span of the label round it: a label is the whole value with its padding, a match the
+    characters that hold the token."""
+    if not match["is_base64_encoded"]:
+        return match
+    for label in labels:
+        if label.type == match["secret_type"] and label.start <= match["start"] and match["end"] <= label.end:
+            return {**match, "start": label.start, "end": label.end}
+    return match
 
 
 def _place(match: Mapping[str, Any]) -> tuple[str, int, int]:
