@@ -13,6 +13,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 MOST_RUN = 65_536
 """How far a run is followed to either side of its trigger, in characters."""
 
@@ -21,7 +23,8 @@ FEWEST_BITS = 20.0
 
 _LONGEST = 12
 _CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_ALPHABET = frozenset(_CHARACTERS)
+_STRANGE = np.ones(256, dtype=bool)
+_STRANGE[list(_CHARACTERS)] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +113,15 @@ class Run:
 def run_round(blob: memoryview, trigger_start: int, head: EncodedHead) -> tuple[Run, int]:
     """The run of base64 round a trigger, decoded on the trigger's own alignment, and where the token starts in it (below
     0 when the run is too short for that)."""
-    anchor = trigger_start - head.skipped  # first character of the group that holds the head
-    start = anchor
-    low = max(0, anchor - MOST_RUN)
-    while start > low and blob[start - 1] in _ALPHABET:
-        start -= 1
+    anchor = trigger_start - head.skipped  # first character of the group that holds the certain bytes
+    low, high = max(0, anchor - MOST_RUN), min(len(blob), trigger_start + MOST_RUN)
+    strange = np.flatnonzero(_STRANGE[np.frombuffer(blob[low:anchor], np.uint8)]) if anchor > low else ()
+    start = low + int(strange[-1]) + 1 if len(strange) else low
     start += (anchor - start) % 4
-    end, high = trigger_start, min(len(blob), trigger_start + MOST_RUN)
-    while end < high and blob[end] in _ALPHABET:
-        end += 1
+    strange = np.flatnonzero(_STRANGE[np.frombuffer(blob[trigger_start:high], np.uint8)])
+    end = trigger_start + int(strange[0]) if len(strange) else high
+    if start > anchor:  # characters that are not base64 stand where the group should begin
+        return Run(b"", start), -1
     return Run(_decoded(bytes(blob[start:end])), start), (anchor - start) // 4 * 3 + head.lead - head.distance
 
 
