@@ -15,6 +15,10 @@ class WorkbenchError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows below the cell: the message, without frames of the workbench's own code."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(WorkbenchError, ValueError):
     """An argument or parameter that cannot be used as given."""

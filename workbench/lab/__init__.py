@@ -1,0 +1,1 @@
+"""The authoring lab: what a notebook imports to make a rule good."""

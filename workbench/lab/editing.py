@@ -1,0 +1,139 @@
+"""An edit changes one rule in the text of its YAML file and leaves every other byte as its author wrote it.
+
+Comments, order, quotes and line breaks survive because the file is not written anew: ruamel says where a value stands, and
+only those characters are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml.nodes import MappingNode, Node
+
+from workbench.errors import RulesError, UsageError
+from workbench.lab.yamltext import Entry, compose, entries, inserted, removed, replaced, section_end, written
+from workbench.rules.load import refusals
+from workbench.rules.pattern import PatternError, parse
+from workbench.rules.rule import Window
+from workbench.rules.text import FormatText, PairText, SecretText
+
+FORMAT_FIELDS = tuple(FormatText.model_fields)
+SECRET_FIELDS = tuple(n for n in SecretText.model_fields if n not in ("type", "formats"))
+PAIR_FIELDS = tuple(n for n in PairText.model_fields if n != "type")
+_ORDERS = (("type", *FORMAT_FIELDS), tuple(SecretText.model_fields), tuple(PairText.model_fields))
+_PATTERN_FIELDS = ("pattern", "before", "after", "sample", "must_match", "must_not_match")
+
+
+def edited(text: str, name: str, fields: Mapping[str, Any], *, format: int | str | None = None) -> str:
+    """``text`` with ``fields`` of the rule ``name`` (a secret type or a pair) set; None takes a field away.
+
+    Fields of a format go to the one with index or label ``format``, by default the first. Raises UsageError for a field
+    or format the rule does not have, and RulesError for a pattern that does not compile, saying where.
+    """
+    for field, value in fields.items():
+        check_patterns(name, field, value)
+        rule, is_pair = _rule(compose(text), name)
+        target, order = _target(rule, is_pair, field, format, name)
+        known = entries(target)
+        if value is None:
+            text = removed(text, target, field) if field in known else text
+        elif field in known:
+            text = replaced(text, target, field, _window_text(field, value))
+        else:
+            text = inserted(text, target, field, _window_text(field, value), order)
+    return text
+
+
+def appended(text: str, section: str, entry: Mapping[str, Any]) -> str:
+    """``text`` with a new entry at the end of ``secrets`` or ``pairs``; an empty text becomes a file of that section."""
+    block = "".join(f"  {line}" if line.strip() else line for line in written([entry]).splitlines(keepends=True))
+    root = compose(text) if text.strip() else None
+    if not isinstance(root, MappingNode) or section not in entries(root):
+        return (text.rstrip("\n") + "\n\n" if text.strip() else "") + f"{section}:\n{block}"
+    stop = section_end(text, entries(root)[section])
+    return f"{text[:stop]}\n\n{block.rstrip()}{text[stop:]}"
+
+
+def new_file(provider: str, entry: Mapping[str, Any]) -> str:
+    """A rules file of one secret type."""
+    return f"{written({'provider': provider})}{appended('', 'secrets', entry)}"
+
+
+def check_patterns(name: str, field: str, value: Any) -> None:
+    """Raise RulesError when ``value`` has a pattern that does not compile: the pattern, and a caret where it fails."""
+    if field not in _PATTERN_FIELDS or value is None:
+        return
+    for pattern in [value] if isinstance(value, str) else list(value):
+        refused = refusals(str(pattern))
+        if refused:
+            engine, reason = refused[0]
+            raise RulesError([f"{name}: {field}: got a pattern that {engine} refuses ({reason}), expected one of the "
+                              f"subset that RE2 and Hyperscan share, do mend it here:\n{_pointed(str(pattern))}"])
+
+
+def _pointed(pattern: str) -> str:
+    try:
+        parse(pattern)
+    except PatternError as error:
+        if error.position is not None:
+            start = max(0, error.position - 60)
+            return f"    {pattern[start : error.position + 40]}\n    {' ' * (error.position - start)}^"
+    for construct in ("(?=", "(?!", "(?<", "(?>", "\\1", "(?("):
+        if construct in pattern:
+            at = pattern.index(construct)
+            start = max(0, at - 60)
+            return f"    {pattern[start : at + 40]}\n    {' ' * (at - start)}^"
+    return f"    {pattern[:120]}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Inside a document
+
+
+def _rule(document: Node | None, name: str) -> tuple[MappingNode, bool]:
+    sections = entries(document) if isinstance(document, MappingNode) else {}
+    for section in ("secrets", "pairs"):
+        for rule in sections[section].value.value if section in sections else ():
+            if isinstance(rule, MappingNode) and _scalar(entries(rule).get("type")) == name:
+                return rule, section == "pairs"
+    raise UsageError(f"Expected a secret type or pair of the file but got {name!r}")
+
+
+def _scalar(entry: Entry | None) -> str | None:
+    return str(entry.value.value) if entry is not None else None
+
+
+def _target(rule: MappingNode, is_pair: bool, field: str, format: int | str | None,
+            name: str) -> tuple[MappingNode, tuple[str, ...]]:
+    """The mapping that ``field`` belongs to, and the order of that mapping's fields."""
+    if is_pair:
+        if field in PAIR_FIELDS:
+            return rule, _ORDERS[2]
+        raise UsageError(f"Expected a field of a pair ({', '.join(PAIR_FIELDS)}) but got {field}=… for {name}; what a "
+                         "part looks like is edited at its own type")
+    if field in SECRET_FIELDS and (format is None or field not in FORMAT_FIELDS):
+        return rule, _ORDERS[1]
+    if field not in FORMAT_FIELDS:
+        hint = "; the window belongs to the pair: name the pair" if field == "window" else ""
+        raise UsageError(f"Expected a field of a secret type ({', '.join((*FORMAT_FIELDS, *SECRET_FIELDS))}) but got "
+                         f"{field}=… for {name}{hint}")
+    formats = entries(rule)["formats"].value.value
+    labels = [_scalar(entries(f).get("label")) or f"v{len(formats) - k}" for k, f in enumerate(formats)]
+    if format is None or format in labels:
+        return formats[0 if format is None else labels.index(format)], _ORDERS[0]
+    if isinstance(format, int) and 0 <= format < len(formats):
+        return formats[format], _ORDERS[0]
+    raise UsageError(f"Expected a format of {name} ({', '.join(labels)}, or an index) but got format={format!r}")
+
+
+def _window_text(field: str, value: Any) -> Any:
+    """A window as it is written: ``file``, ``{lines: n}`` or ``{bytes: n}``; "5 lines" is read too."""
+    if field != "window":
+        return value
+    if isinstance(value, Window):
+        return "file" if value.unit == "file" else {value.unit: value.size}
+    words = value.split() if isinstance(value, str) else []
+    if len(words) == 2 and words[0].isdigit() and words[1] in ("lines", "bytes"):
+        return {words[1]: int(words[0])}
+    return value

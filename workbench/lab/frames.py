@@ -1,0 +1,182 @@
+"""Frames: what a scan found, as the tables an author reads. Tokens are masked here, before anyone sees a row.
+
+``finding`` numbers the distinct secrets of a frame: equal numbers are equal secrets. Contexts are those the scan kept;
+a match without one has an empty context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.lab.masking import shape
+from workbench.lab.places import Places
+from workbench.lab.specimens import MatchKey
+from workbench.lab.tables import Results, results
+from workbench.model import mask_token
+from workbench.rules.rule import RuleSet
+from workbench.schemas import MATCHES, NEAR_MISSES, PAIRS
+
+_LIMITS = {
+    "absent": "the blob has no {missing}",
+    "bytes": "the closest {missing} stands {over} bytes beyond the window",
+    "lines": "the closest {missing} stands {over} lines beyond the window",
+    "order": "the closest {missing} stands on the wrong side",
+    "overlap": "it shares bytes with the closest {missing}",
+    "taken": "the {missing} in reach belongs to another pair",
+    "incomplete": "all parts are in reach of it, but not of each other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Scan results as flat tables. Raw: ``matches`` has tokens.
+
+    ``matches`` has the columns of ``schemas.MATCHES``. ``pairs`` and ``near_misses`` have those of their schemas, but
+    ``parts``, ``part`` and ``closest`` are row numbers in ``matches``.
+    """
+
+    matches: pa.Table
+    pairs: pa.Table
+    near_misses: pa.Table
+
+    def __repr__(self) -> str:
+        return f"Flat({len(self.matches)} matches, {len(self.pairs)} pairs, {len(self.near_misses)} near misses)"
+
+    def match_keys(self) -> list[MatchKey]:
+        columns = (self.matches.column(n).to_pylist() for n in ("blob_id", "secret_type", "start", "end"))
+        return list(zip(*columns, strict=True))
+
+    def findings(self) -> np.ndarray:
+        """A number a match, from 0 in order of appearance; equal for equal secrets of one type."""
+        types = self.matches.column("secret_type").to_pylist()
+        return pd.factorize(pd.Series(list(zip(types, self.matches.column("token").to_pylist(), strict=True)),
+                                      dtype=object))[0]
+
+
+def flatten(batches: Iterable[pa.RecordBatch]) -> Flat:
+    """Batches of ``schemas.SCAN_RESULTS`` as flat tables."""
+    tables: dict[str, list[pa.Table]] = {"matches": [], "pairs": [], "near_misses": []}
+    base = 0
+    for batch in batches:
+        if not len(batch):
+            continue
+        offsets = batch.column("matches").offsets.to_numpy() - batch.column("matches").offsets[0].as_py() + base
+        for name, schema in (("matches", MATCHES), ("pairs", PAIRS), ("near_misses", NEAR_MISSES)):
+            tables[name].append(_rows(batch, name, schema, offsets))
+        base = int(offsets[-1])
+    return Flat(pa.concat_tables([MATCHES.empty_table(), *tables["matches"]]),
+                pa.concat_tables([_wide(PAIRS).empty_table(), *tables["pairs"]]),
+                pa.concat_tables([_wide(NEAR_MISSES).empty_table(), *tables["near_misses"]]))
+
+
+def _wide(schema: pa.Schema) -> pa.Schema:
+    """The schema with row numbers of 64 bits for indices into a blob's matches."""
+    wide = {"parts": pa.list_(pa.int64()), "part": pa.int64(), "closest": pa.int64()}
+    return pa.schema([pa.field(f.name, wide.get(f.name, f.type)) for f in schema])
+
+
+def _rows(batch: pa.RecordBatch, name: str, schema: pa.Schema, offsets: np.ndarray) -> pa.Table:
+    column = batch.column(name)
+    parents = pc.list_parent_indices(column)
+    struct = pc.list_flatten(column)
+    first = pa.array(offsets[:-1], pa.int64()).take(parents)
+    out: dict[str, pa.Array] = {"blob_id": batch.column("blob_id").take(parents)}
+    if name == "matches":
+        ordinal = np.arange(len(struct), dtype=np.int64) + int(offsets[0])
+        out["match"] = pc.subtract(pa.array(ordinal), first).cast(pa.int32())
+    for field in struct.type:
+        values = struct.field(field.name)
+        if field.name in ("part", "closest"):
+            values = pc.add(values.cast(pa.int64()), first)
+        elif field.name == "parts":
+            flat = pc.add(values.flatten().cast(pa.int64()), first.take(pc.list_parent_indices(values)))
+            values = pa.ListArray.from_arrays(pc.subtract(values.offsets, values.offsets[0]), flat)
+        out[field.name] = values
+    target = schema if name == "matches" else _wide(schema)
+    return pa.table({n: out[n] for n in target.names}, schema=target)
+
+
+def matches_frame(flat: Flat, rules: RuleSet, contexts: Mapping[MatchKey, str], places: Places) -> Results:
+    """A row a match: type, format, masked secret, its shape, finding, line, column, context, first place, span."""
+    table = flat.matches
+    types, indices = table.column("secret_type").to_pylist(), table.column("format").to_pylist()
+    tokens = table.column("token").to_pylist()
+    labels = {(s.type, k): f.label for s in rules.secret_types.values() for k, f in enumerate(s.formats)}
+    columns = {
+        "type": table.column("secret_type"),
+        "format": [labels.get((t, k), "") for t, k in zip(types, indices, strict=True)],
+        "secret": [mask_token(t) for t in tokens],
+        "shape": [shape(t) for t in tokens],
+        "finding": flat.findings(),
+        "line": table.column("start_line"),
+        "column": table.column("start_column"),
+        "context": [contexts.get(key, "") for key in flat.match_keys()],
+        **_place_columns(table.column("blob_id"), places),
+        "alertable": table.column("alertable"),
+        "blob_id": table.column("blob_id"), "start": table.column("start"), "end": table.column("end"),
+        "end_line": table.column("end_line"),
+    }
+    return results(columns)
+
+
+def pairs_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Places) -> Results:
+    """A row a pair: type, masked secrets, gaps, line, contexts of its parts, first place, spans of its parts."""
+    table, keys = flat.pairs, flat.match_keys()
+    members = table.column("parts").to_pylist()
+    masked = [mask_token(t) for t in flat.matches.column("token").to_pylist()]
+    lines = flat.matches.column("start_line").to_pylist()
+    columns = {
+        "type": table.column("pair_type"),
+        "secrets": [" + ".join(masked[k] for k in m) for m in members],
+        "gap_bytes": table.column("gap_bytes"), "gap_lines": table.column("gap_lines"),
+        "line": pa.array([min(lines[k] for k in m) for m in members], pa.int32()),
+        "context": [_joined([contexts.get(keys[k], "") for k in m]) for m in members],
+        **_place_columns(table.column("blob_id"), places),
+        "blob_id": table.column("blob_id"),
+        "starts": pa.array([[keys[k][2] for k in m] for m in members], pa.list_(pa.int64())),
+        "ends": pa.array([[keys[k][3] for k in m] for m in members], pa.list_(pa.int64())),
+    }
+    return results(columns)
+
+
+def near_misses_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Places) -> Results:
+    """A row a lone part and the part it lacked: the limit that failed, by how much, and why in words."""
+    table, keys = flat.near_misses, flat.match_keys()
+    part, closest = table.column("part").to_pylist(), table.column("closest").to_pylist()
+    tokens, lines = flat.matches.column("token").to_pylist(), flat.matches.column("start_line").to_pylist()
+    words = [_LIMITS[limit].format(missing=missing, over=over) for limit, missing, over in zip(
+        *(table.column(n).to_pylist() for n in ("limit", "missing_type", "exceeded_by")), strict=True)]
+    columns = {
+        "type": table.column("pair_type"),
+        "part": [keys[k][1] for k in part],
+        "secret": [mask_token(tokens[k]) for k in part],
+        "line": pa.array([lines[k] for k in part], pa.int32()),
+        "missing": table.column("missing_type"), "limit": table.column("limit"), "reason": words,
+        "exceeded_by": table.column("exceeded_by"),
+        "gap_bytes": table.column("gap_bytes"), "gap_lines": table.column("gap_lines"),
+        "closest_line": pa.array([None if k is None else lines[k] for k in closest], pa.int32()),
+        "context": [contexts.get(keys[k], "") for k in part],
+        **_place_columns(table.column("blob_id"), places),
+        "blob_id": table.column("blob_id"),
+        "start": pa.array([keys[k][2] for k in part], pa.int64()),
+        "end": pa.array([keys[k][3] for k in part], pa.int64()),
+    }
+    return results(columns)
+
+
+def _joined(contexts: Sequence[str]) -> str:
+    return " ⋯ ".join(c for c in contexts if c)
+
+
+def _place_columns(blob_ids: pa.ChunkedArray, places: Places) -> dict[str, pa.Array]:
+    """First place of each blob: repository, path, path class, number of places, address; nulls where it has none."""
+    ids = blob_ids.to_pylist()
+    first = places.first(set(ids)).reindex(ids)
+    return {name: pa.array(first[name], from_pandas=True) if len(first) else
+            pa.array([], pa.int64() if name == "places" else pa.string()) for name in first.columns}

@@ -1,0 +1,132 @@
+"""A context is what stands round a match, short and on one line, with every token in it masked.
+
+Not only the match itself: a neighbour may hold a token of another type, one that a draft pattern cuts short, or one that
+no rule knows. So a context hides what any of the given rules finds in the whole blob, and besides that every run of
+characters that looks random, passwords in addresses, and values given to names like ``password``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from workbench.engine.compiled import CompiledRules
+from workbench.engine.scan import blob_batch, scan_batches
+from workbench.model import MASK, mask_token
+from workbench.rules.checks import entropy
+
+Spans = Sequence[tuple[int, int]]
+
+OPEN, CLOSE = "⟪", "⟫"
+"""Stand round the match itself in a context; tables draw them as a highlight."""
+
+CONTEXT_BYTES = 60
+_LOOK_BYTES = 600
+"""How far beyond a context a run is followed: a token that is cut by the edge must not pass for a short word."""
+
+_RUN = re.compile(rb"[A-Za-z0-9+/_=~.-]{16,}")
+_PIECE = re.compile(rb"[A-Za-z0-9]+")
+_UUID = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
+_PASSWORD_IN_ADDRESS = re.compile(rb"://[^\s/:@\"'<>]{0,100}:([^\s/@\"'<>]{3,200})@")
+_VALUE = re.compile(
+    rb"(?i:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential)[A-Za-z0-9_-]{0,20}[\"']?\s{0,3}(?:[:=]|=>)\s{0,3}"
+    rb"[\"']([^\"'\s]{6,200})[\"']")
+_SHORTEST_PIECE, _SHORTEST_LETTERS, _SHORTEST_MIXED = 16, 20, 28
+_RANDOM_BITS = 4.2
+
+
+class Masker:
+    """Knows which spans of a blob hold tokens, by every rule set it is given."""
+
+    def __init__(self, compiled: Iterable[CompiledRules]) -> None:
+        self._compiled = tuple(compiled)
+
+    def spans(self, blobs: Sequence[tuple[str, bytes]]) -> dict[str, list[tuple[int, int]]]:
+        """Spans of every match in (blob id, content) pairs, alertable or not, by blob id."""
+        found: dict[str, list[tuple[int, int]]] = {blob_id: [] for blob_id, _ in blobs}
+        if not blobs:
+            return found
+        batch = blob_batch(blobs)
+        for compiled in self._compiled:
+            for out in scan_batches([batch], compiled):
+                for row in out.to_pylist():
+                    found[row["blob_id"]] += [(m["start"], m["end"]) for m in row["matches"]]
+        return found
+
+
+def context(blob: bytes | memoryview, match: tuple[int, int], spans: Spans, *, reach: int = CONTEXT_BYTES) -> str:
+    """What stands ``reach`` bytes on either side of the span ``match``, on one line, all tokens masked.
+
+    ``spans`` are those of known tokens in the blob. The match stands between :data:`OPEN` and :data:`CLOSE`.
+    """
+    start, end = match
+    low, high = max(0, start - reach), min(len(blob), end + reach)
+    text = masked(blob, (low, start), [*spans, match]), masked(blob, (end, high), [*spans, match])
+    before, after = (t.replace(OPEN, "<<").replace(CLOSE, ">>") for t in text)
+    return " ".join(f"{before}{OPEN}{mask_token(bytes(blob[start:end]))}{CLOSE}{after}".split())
+
+
+def masked(blob: bytes | memoryview, shown: tuple[int, int], spans: Spans) -> str:
+    """The text of ``blob`` in the range ``shown``, with ``spans`` and everything that looks like a token masked.
+
+    A token that reaches out of the range is only said to be there.
+    """
+    low, high = shown
+    hidden = [s for s in spans if s[0] < high and s[1] > low]
+    first = max(0, low - _LOOK_BYTES)
+    near = bytes(blob[first : min(len(blob), high + _LOOK_BYTES)])
+    hidden += [(a + first, b + first) for a, b in opaque(near) if a + first < high and b + first > low]
+    out, at = [], low
+    for start, end in sorted(hidden, key=lambda s: (s[0], -s[1])):
+        if end <= at:
+            continue
+        out.append(_shown(blob[at : max(at, start)]))
+        # What an earlier span has begun to hide, or the range cuts, shows nothing of its own.
+        whole = start >= at and start >= low and end <= high
+        out.append(mask_token(bytes(blob[start:end])) if whole else MASK)
+        at = min(end, high)
+    out.append(_shown(blob[at:high]))
+    return "".join(out)
+
+
+def opaque(text: bytes) -> list[tuple[int, int]]:
+    """Spans of ``text`` that no one but their owner should read, whatever the rules say. UTF-16 is read through."""
+    if text.count(0) * 4 > len(text):
+        kept = [k for k, b in enumerate(text) if b]
+        return [(kept[a], kept[b - 1] + 1) for a, b in opaque(bytes(text[k] for k in kept))]
+    found = [m.span() for m in _RUN.finditer(text) if _is_random(m.group())]
+    found += [m.span() for m in _UUID.finditer(text)]
+    found += [m.span(1) for m in _PASSWORD_IN_ADDRESS.finditer(text)]
+    found += [m.span(1) for m in _VALUE.finditer(text)]
+    return found
+
+
+def _is_random(run: bytes) -> bool:
+    """Whether a run looks made by a machine: a long piece of letters and digits, or of letters in no word's case."""
+    longest = max(_PIECE.findall(run), key=len, default=b"")
+    digits = sum(48 <= b <= 57 for b in longest)
+    if len(longest) >= _SHORTEST_PIECE and digits:
+        return True
+    if len(longest) >= _SHORTEST_LETTERS:
+        changes = sum((a < 91) != (b < 91) for a, b in pairwise(longest))
+        if changes > 0.3 * len(longest):
+            return True
+    return len(run) >= _SHORTEST_MIXED and any(48 <= b <= 57 for b in run) and entropy(run) >= _RANDOM_BITS
+
+
+def _shown(text: bytes | memoryview) -> str:
+    return bytes(text).decode("utf-8", errors="replace").replace("\0", "")
+
+
+_PLAIN = b"-_./+=:~@"
+_CLASS = bytes(57 if 48 <= b <= 57 else 65 if 65 <= b <= 90 else 97 if 97 <= b <= 122 else b if b in _PLAIN else 42
+               for b in range(256))
+
+
+def shape(token: bytes, *, longest: int = 48) -> str:
+    """The token with every letter as ``a`` or ``A`` and every digit as ``9``: tells a path from a random string.
+
+    Other characters than those of paths and tokens are ``*``; what goes on beyond ``longest`` bytes is left out.
+    """
+    return token[:longest].translate(_CLASS).decode("ascii") + (MASK if len(token) > longest else "")

@@ -1,0 +1,298 @@
+"""Rule files are the rules of a session as text: as they were opened, and as they have been edited since.
+
+Only the files that an edited rule needs are read again after an edit. The whole set, which takes seconds when it is
+GitHub's catalogue, is read once, in the background.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import RulesError, UsageError
+from workbench.lab import editing
+from workbench.measure import ruletests
+from workbench.rules import load
+from workbench.rules.lint import check_loaded
+from workbench.rules.problem import Problem
+from workbench.rules.rule import RuleSet, build
+from workbench.rules.source import rule_files
+
+_TYPE = re.compile(r"\btype:\s*['\"]?([a-z0-9][a-z0-9_]*)")
+_PROVIDER = re.compile(r"^provider:[ \t]*([^#\n\r]+)", re.MULTILINE)
+_WORD = re.compile(r"[a-z0-9][a-z0-9_]*")
+_PATIENCE_S = 1.0
+"""How long opening waits for the whole set: a few files are read by then, so their problems are told at once."""
+
+
+class RuleFiles:
+    """The files of a rule set, with edits. Edits are in memory until :meth:`save`."""
+
+    def __init__(self, paths: Sequence[Path | str]) -> None:
+        """Read the files' text. Raises RulesError when there are none, or when they are few and have problems."""
+        self.paths = [Path(p).absolute() for p in paths]
+        if not all(p.exists() for p in self.paths) or not rule_files(self.paths):
+            load.read(self.paths)  # says which is missing
+        self._saved = {f: _read(f) for f in rule_files(self.paths)}
+        self._texts = dict(self._saved)
+        self._sets: dict[tuple[tuple[Path, str], ...], load.Loaded] = {}
+        self._whole: Future[RuleSet] = Future()
+        reader = threading.Thread(target=self._read_whole, name="rules", daemon=True)
+        reader.start()
+        reader.join(_PATIENCE_S)
+        if self._whole.done():
+            self._whole.result()
+
+    def _read_whole(self) -> None:
+        try:
+            self._whole.set_result(load.rule_set(load.check_sources([(_name(f), t) for f, t in self._saved.items()])))
+        except BaseException as error:  # noqa: BLE001  it is raised where the set is asked for
+            self._whole.set_exception(error)
+
+    def __repr__(self) -> str:
+        return f"RuleFiles({len(self._texts)} files, {len(self.changed_files())} edited)"
+
+    # -- what the rules say --------------------------------------------------------------------------------------------
+
+    def file_of(self, name: str, *, edited: bool = True) -> Path:
+        """The file of a secret type or pair. Raises UsageError for one that no file has."""
+        for file, text in self._version(edited).items():
+            if name in _TYPE.findall(text) and name in _names(self._loaded([file], edited)):
+                return file
+        close = difflib.get_close_matches(name, self.names(), 3)
+        hint = f"; did you mean {', '.join(close)}?" if close else ""
+        raise UsageError(f"Expected a secret type or pair of the rules but got {name!r}{hint}")
+
+    def names(self) -> list[str]:
+        """Secret types and pairs of all files, as far as their text shows them."""
+        return sorted({n for text in self._texts.values() for n in _TYPE.findall(text)})
+
+    def rule(self, name: str, *, edited: bool = True) -> RuleSet:
+        """The rule that holds a secret type or pair, alone: with ``edited`` False as it was opened or saved.
+
+        Raises UsageError for a name that no file has, RulesError for problems of the files it needs.
+        """
+        rules = load.rule_set(self._closure(self.file_of(name, edited=edited), edited))
+        return rules.subset([rules.rule_of()[name]])
+
+    def whole(self) -> RuleSet:
+        """All rules, with edits. Waits for the background reading. Raises RulesError."""
+        rules = self._whole.result()
+        changed = self.changed_files()
+        if not changed:
+            return rules
+        before = {n for f in changed if f in self._saved for n in _names(self._loaded([f], False))}
+        now = load.rule_set(self._closures(changed))
+        ours = {n for f in changed for n in _names(self._loaded([f], True))}
+        types = [s for n, s in rules.secret_types.items() if n not in before | ours]
+        pairs = [p for n, p in rules.pairs.items() if n not in before | ours]
+        types += [s for n, s in now.secret_types.items() if n in ours]
+        pairs += [p for n, p in now.pairs.items() if n in ours]
+        return build(types, pairs)
+
+    def opened(self) -> RuleSet:
+        """All rules as they were opened. Waits for the background reading. Raises RulesError."""
+        return self._whole.result()
+
+    def changed_files(self) -> list[Path]:
+        return [f for f, text in self._texts.items() if self._saved.get(f) != text]
+
+    def changed(self) -> list[str]:
+        """Secret types and pairs in files that were edited whose rule finds other things now, or is new."""
+        out = []
+        for file in self.changed_files():
+            before = load.rule_set(self._closure(file, False)) if file in self._saved else None
+            after = load.rule_set(self._closure(file, True))
+            old = {n: before.rules[r].hash for n, r in before.rule_of().items()} if before else {}
+            out += [n for n, r in after.rule_of().items() if old.get(n) != after.rules[r].hash]
+        return sorted(out)
+
+    def is_edited(self, name: str) -> bool:
+        return name in self.changed()
+
+    # -- edits ---------------------------------------------------------------------------------------------------------
+
+    def edit(self, name: str, fields: Mapping[str, Any], *, format: int | str | None = None) -> str:
+        """Change fields of a rule (see :func:`workbench.lab.editing.edited`); returns the difference of its file.
+
+        Nothing changes when it raises: UsageError, or RulesError for a pattern or rule that cannot be used.
+        """
+        file = self.file_of(name)
+        return self._try(file, editing.edited(self._texts[file], name, fields, format=format))
+
+    def add(self, section: str, entry: Mapping[str, Any], *, provider: str, file: Path | str | None = None) -> str:
+        """Add a secret type or pair to the provider's file, which is made if there is none; returns the difference."""
+        name = str(entry["type"])
+        if name in self.names() and any(name in _names(self._loaded([f], True)) for f, t in self._texts.items() if name in t):
+            raise UsageError(f"Expected a new type but got {name}, which stands in {_name(self.file_of(name))}; edit it there")
+        path = Path(file).absolute() if file else self._file_for(provider)
+        if path in self._texts:
+            return self._try(path, editing.appended(self._texts[path], section, entry))
+        if section != "secrets":
+            raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add the secret types first")
+        return self._try(path, editing.new_file(provider, entry))
+
+    def revert(self, name: str | None = None) -> list[str]:
+        """Take back all edits of the file that holds ``name``, or of all files; returns the files' names."""
+        files = self.changed_files() if name is None else [self.file_of(name)]
+        for file in files:
+            self._put(file, self._saved.get(file))
+        return [f.name for f in files]
+
+    def _try(self, file: Path, text: str) -> str:
+        before = self._texts.get(file)
+        self._put(file, text)
+        try:
+            load.rule_set(self._closure(file, True))
+        except BaseException:
+            self._put(file, before)
+            raise
+        return _diff(before or "", text, file.name)
+
+    def _put(self, file: Path, text: str | None) -> None:
+        if text is None:
+            self._texts.pop(file, None)
+        else:
+            self._texts[file] = text
+
+    def _file_for(self, provider: str) -> Path:
+        for file, text in self._texts.items():
+            found = _PROVIDER.search(text)
+            if found and found.group(1).strip().strip("'\"") == provider:
+                return file
+        folder = next((p for p in self.paths if p.is_dir()), self.paths[0].parent)
+        return folder / f"{re.sub('[^a-z0-9]+', '_', provider.lower()).strip('_')}.yaml"
+
+    # -- checks and saving ---------------------------------------------------------------------------------------------
+
+    def problems(self, name: str) -> list[Problem]:
+        """What lint says of one rule and its file."""
+        file = self.file_of(name)
+        return [p for p in check_loaded(self._closure(file, True)) if p.file == _name(file) and p.rule in (name, "file", "yaml")]
+
+    def tests(self, names: Iterable[str]) -> ruletests.Outcome:
+        """The tests of these rules, run through the whole engine with the rules of their files."""
+        names = list(names)
+        return ruletests.run(self._closures({self.file_of(n) for n in names}), only=names)
+
+    def check(self) -> list[Path]:
+        """The edited files, once they may be saved: lint has no error and every test of theirs passes.
+
+        Raises RulesError with every problem, UsageError when a file was changed by someone else meanwhile.
+        """
+        files = self.changed_files()
+        for file in files:
+            on_disk = _read(file) if file.exists() else None
+            if on_disk != self._saved.get(file):
+                raise UsageError(f"{_name(file)} was changed by another program since this session read it; open a new "
+                                 "session and make the edit again, or save to another folder with to=…")
+        if not files:
+            return []
+        loaded = self._closures(files)
+        ours = {_name(f) for f in files}
+        problems = [str(p) for p in check_loaded(loaded) if p.severity == "error" and p.file in ours]
+        if not problems:
+            names = [n for f in files for n in _names(self._loaded([f], True))]
+            problems = [str(f) for f in ruletests.run(loaded, only=names).failures]
+        if problems:
+            raise RulesError([*problems, "nothing was saved"])
+        return files
+
+    def save(self, to: Path | str | None = None) -> list[Path]:
+        """Check and write the edited files, each whole or not at all; returns where they are.
+
+        ``to`` is another folder for them. Raises what :meth:`check` raises, and UsageError when they cannot be written.
+        """
+        files = self.check()
+        if files and not to and any("_shipped" in f.parts for f in files):
+            raise UsageError("The shipped rules are a part of the installed package; save to a folder of your own "
+                             "with to='rules', and open the next session with rules='rules'")
+        whole = self.whole() if files else None
+        written = []
+        for file in files:
+            target = Path(to).absolute() / file.name if to else file
+            _write(target, self._texts[file])
+            if target == file:
+                self._saved[file] = self._texts[file]
+            written.append(target)
+        if whole is not None and not to:
+            self._whole = Future()
+            self._whole.set_result(whole)
+        return written
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _version(self, edited: bool) -> dict[Path, str]:
+        return self._texts if edited else self._saved
+
+    def _loaded(self, files: Iterable[Path], edited: bool) -> load.Loaded:
+        texts = self._version(edited)
+        key = tuple((f, texts[f]) for f in sorted(files))
+        if key not in self._sets:
+            self._sets[key] = load.check_sources([(_name(f), t) for f, t in key])
+        return self._sets[key]
+
+    def _closure(self, file: Path, edited: bool) -> load.Loaded:
+        return self._loaded(self._together([file], edited), edited)
+
+    def _closures(self, files: Iterable[Path]) -> load.Loaded:
+        return self._loaded(self._together(files, True), True)
+
+    def _together(self, files: Iterable[Path], edited: bool) -> set[Path]:
+        """The files that must be read with ``files``: those that hold types they name, or name types of theirs."""
+        texts = self._version(edited)
+        owned = {f: set(_TYPE.findall(t)) for f, t in texts.items()}
+        words = {f: set(_WORD.findall(t)) for f, t in texts.items()}
+        chosen: set[Path] = set()
+        waiting = list(files)
+        while waiting:
+            file = waiting.pop()
+            if file in chosen:
+                continue
+            chosen.add(file)
+            waiting += [f for f in texts if f not in chosen and (
+                words[file] & owned[f] - owned[file] or ("parts:" in texts[f] and words[f] & owned[file] - owned[f]))]
+        return chosen
+
+
+def _names(loaded: load.Loaded) -> set[str]:
+    return {i.type for f in loaded.files for _, i in (*load.numbered(f.text.secrets), *load.numbered(f.text.pairs))}
+
+
+def _name(file: Path) -> str:
+    """The file as problems print it: as short as it can be said from here."""
+    try:
+        return str(file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(file)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise RulesError([f"{file}:1: file: got bytes that cannot be read as UTF-8, expected a YAML file, do check it"]) from None
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (edited)", lineterm="", n=2)
+    return "\n".join(lines)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"{path}: it cannot be written ({error.strerror}); save to another folder with to=…") from None
