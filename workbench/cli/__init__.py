@@ -24,8 +24,9 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
-    from workbench.cli import batch, corpus, demo, explain, export, rules, store, synthesize
+    from workbench.cli import batch, corpus, demo, explain, export, ingest, rules, store, synthesize
 
+    ingest.register(corpus.app)
     corpus.app.command("synthesize")(synthesize.synthesize)
     corpus.app.command("measure")(synthesize.measure)
     app.add_typer(corpus.app, name="corpus")

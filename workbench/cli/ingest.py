@@ -1,0 +1,85 @@
+"""``workbench corpus add-npm``, ``add-archive`` and ``add-table``: corpora of what is not git."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from workbench.cli.corpus import CorpusOption
+
+MaxBlobOption = Annotated[float, typer.Option(help="Skip (and count) files larger than this.", min=0.001)]
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the commands to ``workbench corpus``."""
+    app.command("add-npm")(add_npm)
+
+
+def add_npm(
+    packages: Annotated[
+        list[str] | None, typer.Argument(help="Packages by name, or their .tgz files.", metavar="[NAME[@VERSION]|FILE.tgz]...")
+    ] = None,
+    *,
+    corpus: CorpusOption,
+    list_file: Annotated[
+        Path | None, typer.Option("--list", help="A text file with more of them, one a line; # begins a comment.")
+    ] = None,
+    max_blob_mib: MaxBlobOption = 4.0,
+    max_package_mib: Annotated[float, typer.Option(help="Read no more of a package than this.", min=0.001)] = 2048.0,
+) -> None:
+    """Add npm packages: every text file of them, vendored and minified ones too.
+
+    Names are fetched by the npm client, by its own configuration; .tgz files need none. Binary files, links, odd paths
+    and what unpacks without end are left out and counted. Versions that the corpus has are not read again. Exit code 1
+    when a package could not be had; the others are added.
+    """
+    from workbench.corpora.npm import add_packages, read_list
+    from workbench.corpora.writer import CorpusWriter
+
+    items = [*(packages or []), *(read_list(list_file) if list_file else [])]
+    with CorpusWriter(corpus, made="npm packages") as writer, _progress(" packages") as told:
+        report = add_packages(
+            writer,
+            items,
+            max_blob_bytes=int(max_blob_mib * (1 << 20)),
+            max_package_bytes=int(max_package_mib * (1 << 20)),
+            progress=told,
+        )
+    typer.echo(
+        f"{report.packages} packages, {report.unchanged} more that were there: {report.unpacked_bytes / 1e6:.1f} MB "
+        f"unpacked, {report.blobs} new blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+    )
+    _end(report.skipped, (message for _, message in report.failures))
+
+
+def _end(skipped: Mapping[str, int], failures: Iterable[str]) -> None:
+    """Say what was left out and what went wrong; exit code 1 when anything did."""
+    if skipped:
+        typer.echo("Skipped: " + ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items())))
+    messages = list(failures)
+    for message in messages:
+        typer.echo(f"Error: {message}", err=True)
+    if messages:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback ``(what, done, of all)`` that draws a bar on a terminal and nothing elsewhere."""
+    from tqdm import tqdm
+
+    bar = tqdm(disable=None, unit=unit, leave=False)  # None: only where stderr is a terminal
+
+    def told(what: str, done: int, total: int) -> None:
+        bar.set_description_str(what, refresh=False)
+        bar.total = total
+        bar.update(done - bar.n)
+
+    try:
+        yield told
+    finally:
+        bar.close()

@@ -1,0 +1,143 @@
+"""The npm client fetches packages: ``npm pack``, whose own configuration says from which registry.
+
+It is given names of packages and nothing else that it would take (folders, addresses, git repositories: fetching
+those runs their scripts).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import CorpusError, UsageError
+
+_SPEC = re.compile(
+    r"(?P<name>(?:@[A-Za-z0-9][\w.~-]*/)?[A-Za-z0-9][\w.~-]*)(?:@(?P<version>[A-Za-z0-9.*^~<>=|+_-][A-Za-z0-9.*^~<>=|+ _-]*))?",
+    re.ASCII,
+)
+_EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
+_CREDENTIALS = re.compile(r"//[^/@\s]*@")
+_TARBALL_ENDINGS = (".tgz", ".tar.gz", ".tar")
+_MOST_NAME = 214 + 100
+"""npm's own limit for a name, and something for a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A package to fetch: ``version`` may be a version, a tag or a range, and is the tag ``latest`` when empty."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+    @property
+    def exact_version(self) -> str | None:
+        """The version, where there is only one that fits."""
+        return self.version if _EXACT.fullmatch(self.version) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A package's tarball as the client has fetched it; name and version are the registry's."""
+
+    path: Path
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """A package that the client could not fetch, and why."""
+
+    spec: Spec
+    reason: str
+
+
+def parse_spec(text: str) -> Spec:
+    """``NAME`` or ``NAME@VERSION`` as npm writes them. Raises UsageError for anything else, whatever npm makes of it."""
+    match = _SPEC.fullmatch(text)
+    if match is None or len(text) > _MOST_NAME or match["name"].endswith(_TARBALL_ENDINGS):
+        raise UsageError(
+            f"Expected NAME, NAME@VERSION or a .tgz file but got {text!r}. Git repositories are added with "
+            "`workbench corpus add-git`"
+        )
+    return Spec(match["name"], match["version"] or "")
+
+
+class NpmClient:
+    """The npm client on the PATH, run in the working directory, so that a project's own configuration counts.
+
+    Raises UsageError when there is none.
+    """
+
+    def __init__(self, command: str = "npm") -> None:
+        found = shutil.which(command)
+        if found is None:
+            raise UsageError(
+                f"Expected the npm client but found no program {command!r} on the PATH. Install Node.js, or give .tgz files"
+            )
+        self._command = found
+
+    def fetch(self, specs: Sequence[Spec], folder: Path) -> Iterator[Fetched | NotFetched]:
+        """Fetch packages into ``folder``, in their order. One that fails does not keep back the others."""
+        try:
+            found = self._pack(specs, folder)
+        except CorpusError as error:
+            if len(specs) == 1:
+                yield NotFetched(specs[0], str(error))
+                return
+            for spec in specs:  # the client gives up at the first that fails
+                yield from self.fetch([spec], folder)
+            return
+        yield from found
+
+    def _pack(self, specs: Sequence[Spec], folder: Path) -> list[Fetched]:
+        """Raises CorpusError with the client's own words when it fails."""
+        arguments = ["pack", "--ignore-scripts", "--json", "--loglevel=error", "--pack-destination", str(folder), "--"]
+        done = subprocess.run(
+            [self._command, *arguments, *map(str, specs)], capture_output=True, stdin=subprocess.DEVNULL, check=False
+        )
+        try:
+            answer = json.loads(done.stdout)
+        except (ValueError, RecursionError):
+            answer = None
+        if done.returncode:
+            raise CorpusError(_reason(answer, done))
+        entries = list(answer.values()) if isinstance(answer, dict) else answer
+        if not isinstance(entries, list) or len(entries) != len(specs):
+            raise CorpusError("npm pack: Expected a JSON list with an entry a package but got something else. Use npm 7 "
+                              "or later")
+        return [_fetched(entry, folder) for entry in entries]
+
+
+def _fetched(entry: Any, folder: Path) -> Fetched:
+    said = [entry.get(key) if isinstance(entry, dict) else None for key in ("filename", "name", "version")]
+    if not all(isinstance(value, str) and value for value in said):
+        raise CorpusError("npm pack: Expected filename, name and version but got something else. Use npm 7 or later")
+    filename, name, version = said
+    # npm 7 and 8 say the scoped name here, and write the file under the other.
+    path = folder / filename.replace("@", "").replace("/", "-")
+    for candidate in (folder / Path(filename).name, path):
+        if candidate.is_file():
+            return Fetched(candidate, name, version)
+    raise CorpusError(f"npm pack: said to have written {filename!r} but did not")
+
+
+def _reason(answer: Any, done: subprocess.CompletedProcess[bytes]) -> str:
+    """Why the client failed, in a line, without credentials of an address."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict):
+        said = f"{error.get('code') or 'failed'}: {error.get('summary') or error.get('detail') or ''}"
+    else:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        said = lines[0] if lines else f"ended with {done.returncode} and said nothing"
+    first_line = said.strip().splitlines()[0]
+    return f"npm pack: {_CREDENTIALS.sub('//', first_line).rstrip('.: ')}"
