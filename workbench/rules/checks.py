@@ -60,41 +60,71 @@ def entropy(token: bytes) -> float:
     return -sum(n / total * math.log2(n / total) for n in counts.values())
 
 
-# Words that stand in tokens people make up. Short ones would meet random tokens by chance: each of these is at least
-# 7 letters in one case or other, or 4 equal ones, so that a random 40-character base62 token holds one less often than
-# once in a million.
+# Words that stand in tokens people make up, in capitals or not. Short ones would meet random tokens by chance: with five
+# letters or more, all of them together meet a random token of 40 characters about once in a million.
 _WORDS = re.compile(
-    rb"example|EXAMPLE|placeholder|PLACEHOLDER|changeme|CHANGEME|replaceme|yourtoken|your[_-]?(?:api|key|token|secret)"
-    rb"|YOUR[_-]?(?:API|KEY|TOKEN|SECRET)|redacted|REDACTED|notareal|fakefake|FAKEFAKE|dummydummy|testtest|sampletoken"
-    rb"|secretsecret|xxxxx|XXXXX|\*\*\*|\.\.\.\.|_here\b|(?:key|token|secret)here"
+    rb"example|placeholder|change_?me|replace_?me|your[_-]?(?:api|access|key|secret|token)|redacted|not_?a_?real"
+    rb"|fake[_-]?(?:fake|key|pass|secret|token|value)|dummy|test[_-]?(?:test|key|token)|sample[_-]?(?:key|secret|token)"
+    rb"|secretsecret|insert[_-]?(?:key|token|your)|hello_?world|foobar|qwerty|asdfgh|lorem_?ip|dead_?beef|cafe_?babe"
+    rb"|badc0ffee|feed_?face|xxxxx|\*\*\*|\.\.\.\.|_here\b|(?:key|token|secret)here"
 )
-_SEQUENCES = b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"9876543210"
-_SEQUENCE_RUN = 8
-_RUNS = frozenset(
-    (line * 2)[i : i + _SEQUENCE_RUN] for line in _SEQUENCES for i in range(len(line))
-)
+# A piece over and over: at least 8 characters that say again what stands just before them.
+_REPEATS = re.compile(rb"(.{8,16})\1|(.{4,7})\2{2}|(.{2,3})\3{4}", re.DOTALL)
+_SAME = re.compile(rb"(.)\1{6}", re.DOTALL)
+_SAME_IN_LONG = re.compile(rb"(.)\1{11}", re.DOTALL)
+_SPACE = re.compile(rb"\s+|\\[nr]")
+_LONG = 100
+_ASCENDING, _STEPPING = 8, 6
+
+
+def _following() -> bytes:
+    """For every byte the one that follows it in the alphabet or among the digits; itself for others."""
+    after = bytearray(range(256))
+    for line in (b"0123456789", b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"):
+        for byte, follower in zip(line, line[1:] + line[:1], strict=True):
+            after[byte] = follower
+    return bytes(after)
+
+
+_NEXT = _following()
+
+
+def _counts_up(body: bytes) -> bool:
+    """Whether it runs like 12345678, 87654321, abcdefgh or a1b2c3d4."""
+    after = body.translate(_NEXT)
+    up = down = step = 0
+    for i in range(1, len(body)):
+        up = up + 1 if body[i] == after[i - 1] != body[i - 1] else 0
+        down = down + 1 if body[i - 1] == after[i] != body[i] else 0
+        step = step + 1 if i > 1 and body[i] == after[i - 2] != body[i - 2] else 0
+        if up == _ASCENDING - 1 or down == _ASCENDING - 1 or step == _STEPPING:
+            return True
+    return False
 
 
 def made_up(token: bytes, *, prefix: int = 0) -> str | None:
     """Why ``token`` looks invented, or None. ``prefix`` bytes at its start are the format's own and not judged.
 
-    Judged are: a word of documentation, one character over and over, an ascending or descending run, a short piece
-    repeated, and too few different characters for the length.
+    Judged are, white space apart: a word of documentation, one character over and over, a run that counts up or down, a
+    short piece repeated, and too few different characters for the length. Fewer than one in ten thousand random tokens
+    of any shipped format are told invented. Of a token over 100 characters, which may hold encoded text, only words and
+    a character over and over are judged, and whether all of it repeats.
     """
-    body = token[prefix:]
-    word = _WORDS.search(body)
+    body = _SPACE.sub(b"", token[prefix:])
+    word = _WORDS.search(body.lower())
     if word:
-        return f"holds a documentation word ({word.group().decode('ascii', 'replace').lower()[:12]})"
+        return f"holds a documentation word ({word.group().decode('ascii', 'replace')[:12]})"
     if len(body) < 8:
         return None
-    longest_run = 7 if len(body) <= 100 else 12
-    if re.search(rb"(.)\1{%d}" % (longest_run - 1), body, re.DOTALL):
-        return f"repeats one character {longest_run} times"
-    if len(body) <= 100 and any(body[i : i + _SEQUENCE_RUN] in _RUNS for i in range(len(body) - _SEQUENCE_RUN + 1)):
+    if (_SAME if len(body) <= _LONG else _SAME_IN_LONG).search(body):
+        return "repeats one character"
+    if len(body) <= _LONG and _counts_up(body):
         return "holds an ascending or descending run"
-    for period in range(1, min(len(body) // 2, 12) + 1):
+    if len(body) <= _LONG and _REPEATS.search(body):
+        return "repeats a piece"
+    for period in range(1, min(len(body) // 2, 16) + 1):
         if body[period:] == body[:-period]:
-            return f"repeats a piece of {period} characters"
+            return "repeats a piece"
     if len(body) >= 16 and len(set(body)) <= 4:
         return f"has only {len(set(body))} different characters"
     return None
