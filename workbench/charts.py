@@ -41,5 +41,5 @@ def bars(table: pd.DataFrame, *, value: str, label: str, color: str | None = Non
         x=alt.X(f"sum({value}):Q", title=value), y=alt.Y(f"{label}:N", title=None, sort="-x"))
     marks = base.mark_bar(color="#4c78a8")
     if color:
-        marks = base.mark_bar().encode(color=alt.Color(f"{color}:N", scale=alt.Scale(range=["#4c78a8", "#b9c4d4"])))
+        marks = base.mark_bar().encode(color=alt.Color(f"{color}:N", scale=alt.Scale(range=["#b9c4d4", "#4c78a8"])))
     return render(marks.properties(width=520, height=alt.Step(18)).configure_axis(labelLimit=260))

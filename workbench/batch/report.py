@@ -76,12 +76,15 @@ class BatchReport:
             alerts=("alert_id", "count"), blobs=("blobs", "sum"), locations=("locations", "sum"))
         return grouped.sort_values("alerts", ascending=False).reset_index()
 
-    def chart(self) -> charts.Picture | Lines:
-        """Open alerts by provider, as bars."""
+    def chart(self, *, most: int = 25) -> charts.Picture | Lines:
+        """Open alerts by provider, as bars: the ``most`` busiest, and the rest as one."""
         table = self._open_alerts()
         if table.empty:
             return Lines(["no open alert to draw"])
         table = table.assign(alerts=1, to=table["partner_alert"].map({True: "partner", False: "owner only"}))
+        busiest = table["provider"].value_counts().index[:most]
+        rest = f"({table['provider'].nunique() - len(busiest)} others)"
+        table["provider"] = table["provider"].where(table["provider"].isin(busiest), rest)
         counted = table.groupby(["provider", "to"], as_index=False)["alerts"].sum()
         return charts.bars(counted, value="alerts", label="provider", color="to", title="Open alerts by provider")
 
