@@ -107,7 +107,8 @@ class CommitGraph:
         return hidden
 
     def _sorted(self) -> bytearray:
-        wanted = (np.frombuffer(self._flags, np.uint8) & _HIDDEN) == 0 if self._flags else np.zeros(0, bool)
+        # A commit may have been met as a parent, and never been read, because its child is hidden.
+        wanted = (np.frombuffer(bytes(self._flags), np.uint8) & (_READ | _HIDDEN)) == _READ
         counts = np.array(self._link_counts, np.int64)
         children, parents = self._edges(wanted, counts)
         waiting_for = np.bincount(children, minlength=len(counts)).tolist()

@@ -8,19 +8,22 @@ for them. Two readers exist: :class:`LibgitObjects` for all ordinary repositorie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from workbench.corpora.git_command import SIZE_DAMAGED, SIZE_MISSING, GitCommand
+from workbench.corpora.loose import DamagedLooseObject, LooseObjects, object_folders
 from workbench.corpora.packs import PackOrder
 from workbench.errors import CorpusError
 
 COMMIT, TREE, BLOB, TAG = (int(t) for t in (ObjectType.COMMIT, ObjectType.TREE, ObjectType.BLOB, ObjectType.TAG))
+
+TYPES = {"commit": COMMIT, "tree": TREE, "blob": BLOB, "tag": TAG}
 
 _MAPPED_BYTES = 128 << 20
 _WINDOW_BYTES = 8 << 20
@@ -28,7 +31,7 @@ _WINDOW_BYTES = 8 << 20
 
 _MANY_BLOBS = 500
 """From so many on, a git process earns its start."""
-_UNREADABLE = (KeyError, pygit2.GitError, ValueError, OSError)
+_DAMAGED = (pygit2.GitError, ValueError, OSError)
 
 
 class MissingObject(KeyError):
@@ -87,9 +90,13 @@ class LibgitObjects:
         self.folder = folder
         try:
             self._repository = pygit2.Repository(str(folder), RepositoryOpenFlag.NO_SEARCH)
-            self._odb = self._repository.odb
         except (pygit2.GitError, KeyError, ValueError, OSError) as error:
             raise not_a_repository(folder, error) from error
+        self._object_folders = object_folders(self._common_folder() / "objects")
+        self._packed = pygit2.Odb()
+        for priority, objects in enumerate(reversed(self._object_folders), 1):
+            self._packed.add_backend(pygit2.OdbBackendPack(str(objects)), priority)
+        self._loose = LooseObjects(self._object_folders)
         self._order: PackOrder | None = None
         # In a partial clone git would go and fetch what is missing, object by object.
         may_use = GitCommand.is_installed() and not self._is_partial_clone()
@@ -103,15 +110,14 @@ class LibgitObjects:
             return None
 
     def refs(self) -> dict[str, bytes]:
-        repository = self._repository
         found: dict[str, bytes] = {}
         try:
-            for reference in repository.listall_reference_objects():
+            for reference in self._repository.listall_reference_objects():  # leaves out broken ones, as git does
                 target = reference.target
                 if isinstance(target, pygit2.Oid):
                     found[reference.raw_name.decode("utf-8", "backslashreplace")] = target.raw
-            if repository.head_is_detached:
-                found["HEAD"] = repository.head.target.raw
+            if self._repository.head_is_detached:
+                found["HEAD"] = self._repository.head.target.raw
         except (pygit2.GitError, KeyError, ValueError) as error:
             raise CorpusError(f"{self.folder}: its references cannot be read: {error}. Run `git fsck` there",
                               path=self.folder) from error
@@ -121,35 +127,55 @@ class LibgitObjects:
         return read_shallow(self._common_folder())
 
     def kind(self, object_id: bytes) -> int:
-        try:
-            return int(self._odb.read_header(pygit2.Oid(raw=object_id))[0])
-        except _UNREADABLE as error:
-            raise _object_error(object_id, error) from None
+        return self._header(pygit2.Oid(raw=object_id))[0]
 
     def read(self, object_id: bytes) -> tuple[int, bytes]:
-        try:
-            return self._odb.read(pygit2.Oid(raw=object_id))
-        except _UNREADABLE as error:
-            raise _object_error(object_id, error) from None
+        return self._read(pygit2.Oid(raw=object_id))
 
     def read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
         if self._order is None:
-            self._order = PackOrder(self._common_folder() / "objects")
+            self._order = PackOrder(self._object_folders)
         ids = self._order.sort(ids)
         if self.command is not None and len(ids) >= _MANY_BLOBS:
             return self.command.blobs(ids, max_bytes)
         return self._read_blobs(ids, max_bytes)
 
     def _read_blobs(self, ids: list[bytes], max_bytes: int) -> Iterator[tuple[bytes, int, bytes | None]]:
-        read_header, read, make_id = self._odb.read_header, self._odb.read, pygit2.Oid
         for object_id in ids:
-            oid = make_id(raw=object_id)
+            oid = pygit2.Oid(raw=object_id)
             try:
                 # The size first: a blob of a gigabyte must not come into memory to be found too large.
-                size = read_header(oid)[1]
-                yield object_id, size, read(oid)[1] if size <= max_bytes else None
-            except _UNREADABLE as error:
-                yield object_id, SIZE_MISSING if isinstance(error, KeyError) else SIZE_DAMAGED, None
+                size = self._header(oid)[1]
+                yield object_id, size, self._read(oid)[1] if size <= max_bytes else None
+            except MissingObject:
+                yield object_id, SIZE_MISSING, None
+            except DamagedObject:
+                yield object_id, SIZE_DAMAGED, None
+
+    def _header(self, oid: pygit2.Oid) -> tuple[int, int]:
+        try:
+            return self._packed.read_header(oid)
+        except KeyError:
+            return self._read_loose(oid, self._loose.header)
+        except _DAMAGED as error:
+            raise DamagedObject(f"{oid}: {error}") from None
+
+    def _read(self, oid: pygit2.Oid) -> tuple[int, bytes]:
+        try:
+            return self._packed.read(oid)
+        except KeyError:
+            return self._read_loose(oid, self._loose.read)
+        except _DAMAGED as error:
+            raise DamagedObject(f"{oid}: {error}") from None
+
+    def _read_loose(self, oid: pygit2.Oid, read: Callable[[bytes], tuple[str, Any] | None]) -> tuple[int, Any]:
+        try:
+            found = read(oid.raw)
+        except DamagedLooseObject as error:
+            raise DamagedObject(str(error)) from None
+        if found is None:
+            raise MissingObject(str(oid))
+        return TYPES[found[0]], found[1]
 
     def close(self) -> None:
         self._repository.free()
@@ -197,12 +223,6 @@ def read_shallow(common_folder: Path) -> frozenset[bytes]:
     except OSError:
         return frozenset()
     return frozenset(bytes.fromhex(line) for line in lines if re.fullmatch("[0-9a-f]{40,64}", line))
-
-
-def _object_error(object_id: bytes, error: Exception) -> MissingObject | DamagedObject:
-    if isinstance(error, KeyError):
-        return MissingObject(object_id.hex())
-    return DamagedObject(f"{object_id.hex()}: {error}")
 
 
 def not_a_repository(folder: Path, error: object) -> CorpusError:

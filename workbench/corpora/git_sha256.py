@@ -12,18 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.corpora.git_command import GitCommand
-from workbench.corpora.git_objects import (
-    BLOB,
-    COMMIT,
-    TAG,
-    TREE,
-    DamagedObject,
-    MissingObject,
-    not_a_repository,
-    read_shallow,
-)
+from workbench.corpora.git_objects import TYPES, DamagedObject, MissingObject, not_a_repository, read_shallow
 
-_TYPES = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB, b"tag": TAG}
 _SHA256_CONFIG = re.compile(r"^\s*objectformat\s*=\s*\"?sha256\"?\s*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -77,7 +67,7 @@ class CommandObjects:
             size = int(head[2])
             content = self._single.stdout.read(size)
             if self._single.stdout.read(1):
-                return _TYPES[head[1]], content
+                return TYPES[head[1].decode()], content
         self.close()  # it has ended; the next object gets a new one
         raise DamagedObject(f"{object_id.hex()}: git cannot read it")
 

@@ -6,6 +6,7 @@ object has its whole chain of deltas resolved anew (6 times slower on a reposito
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,11 @@ _LARGE_OFFSET = 1 << 31
 class PackOrder:
     """Where the objects of a repository stand, by the first 8 bytes of their ids: 16 bytes of memory an object."""
 
-    def __init__(self, objects: Path) -> None:
+    def __init__(self, folders: Iterable[Path]) -> None:
+        """``folders`` are a repository's objects folder and those it borrows from."""
         keys, places = [], []
-        for number, path in enumerate(_index_files(objects)):
+        indices = [path for folder in folders for path in sorted(folder.glob("pack/*.idx"))]
+        for number, path in enumerate(indices):
             read = _read_index(path)
             if read is not None:
                 keys.append(read[0])
@@ -40,23 +43,6 @@ class PackOrder:
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         places = np.where(self._keys[at] == keys, self._places[at], np.uint64(2**64 - 1))
         return [ids[i] for i in np.argsort(places, kind="stable")]
-
-
-def _index_files(objects: Path) -> list[Path]:
-    """Pack indices of an objects folder and of those it borrows from."""
-    found, seen, waiting = [], set(), [objects]
-    while waiting:
-        folder = waiting.pop()
-        if folder in seen:
-            continue
-        seen.add(folder)
-        found += sorted(folder.glob("pack/*.idx"))
-        try:
-            lines = (folder / "info" / "alternates").read_text(errors="surrogateescape").splitlines()
-        except OSError:
-            continue
-        waiting += [folder / line for line in lines if line and not line.startswith("#")]
-    return found
 
 
 def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
