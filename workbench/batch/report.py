@@ -88,7 +88,7 @@ class BatchReport:
         counted = table.groupby(["provider", "to"], as_index=False)["alerts"].sum()
         return charts.bars(counted, value="alerts", label="provider", color="to", title="Open alerts by provider")
 
-    def problems(self) -> pd.DataFrame:
+    def problems(self) -> pd.DataFrame | Lines:
         """What was not scanned, and why: failed shards of this run, and skipped blobs by reason."""
         rows = [{"what": "shard " + shard if shard != "run" else "run", "count": 1, "reason": reason}
                 for shard, reason in (self.done.failures if self.done else {}).items()]
@@ -96,6 +96,8 @@ class BatchReport:
             "SELECT reason, count(*) AS n, sum(size_bytes) AS size FROM skipped_blob GROUP BY reason ORDER BY reason")
         rows += [{"what": "skipped blobs", "count": r["n"], "reason": f"{r['reason']} ({int(r['size']):,} bytes)"}
                  for r in skipped.to_pylist()]
+        if not rows:
+            return Lines(["nothing: every shard was done and no blob was skipped"])
         return pd.DataFrame(rows, columns=["what", "count", "reason"])
 
     def _open_alerts(self) -> pd.DataFrame:
