@@ -134,8 +134,8 @@ def _commit(out: BinaryIO, number: int, files: list[tuple[str, bytes]]) -> None:
     message = f"Change {number}\n".encode()
     out.write(b"commit refs/heads/main\ncommitter A U Thor <author@example.com> %d +0000\n" % (1_500_000_000 + number))
     out.write(b"data %d\n%s" % (len(message), message))
-    for path, content in files:
-        out.write(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(content), content))
+    out.writelines(b"M 100644 inline %s\ndata %d\n%s\n" % (path.encode(), len(content), content)
+                   for path, content in files)
     out.write(b"\n")
 
 

@@ -76,6 +76,7 @@ class DigestSet:
             for at in range(0, len(raw), digest_bytes):
                 self.add(raw[at : at + digest_bytes])
             return
+        self._sort_in_pending()  # so that none of them is counted twice
         heads = np.frombuffer(raw, np.uint8).reshape(-1, digest_bytes)[:, :KEPT_BYTES]
         self._sort_in(np.ascontiguousarray(heads))
 
@@ -126,9 +127,10 @@ class DigestSet:
         return found
 
     def _sort_in_pending(self) -> None:
-        heads = np.frombuffer(b"".join(self._pending), np.uint8).reshape(-1, KEPT_BYTES)
-        self._pending = set()
-        self._sort_in(heads)
+        if self._pending:
+            heads = np.frombuffer(b"".join(self._pending), np.uint8).reshape(-1, KEPT_BYTES)
+            self._pending = set()
+            self._sort_in(heads)
 
     def _sort_in(self, heads: np.ndarray) -> None:
         """Merge rows of 12 bytes into the buckets, leaving out those already there."""
