@@ -1,0 +1,173 @@
+"""A real JupyterLab on loopback, with settings, kernels and files of its own, and the pages a browser opens in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+from playwright.sync_api import ConsoleMessage, Page, expect
+
+START_S = 60
+CELL_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running JupyterLab whose files stand in ``folder``."""
+
+    url: str
+    token: str = field(repr=False)
+    folder: Path
+    settings: Path
+
+    def theme(self, name: str) -> None:
+        """Which theme the next page has."""
+        _write_setting(self.settings, "apputils-extension/themes", {"theme": name})
+
+    def notebook(self, name: str, *cells: str) -> None:
+        """Put a notebook of code cells there."""
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(made, self.folder / name)
+
+    def address(self, notebook: str) -> str:
+        return f"{self.url}/lab/tree/{notebook}?reset&token={self.token}"
+
+
+@contextmanager
+def jupyterlab(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """JupyterLab on ``folder / "files"``; everything else it keeps stands in ``folder`` too."""
+    files, settings = folder / "files", folder / "settings"
+    files.mkdir(parents=True, exist_ok=True)
+    # What asks the network for news and updates stays asleep, as `workbench lab` has it.
+    _write_setting(settings, "apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})
+    token, port = secrets.token_hex(16), _free_port()
+    own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
+               "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={files}",
+               f"--LabApp.user_settings_dir={settings}", f"--LabApp.workspaces_dir={folder / 'workspaces'}",
+               "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
+    if os.geteuid() == 0:
+        command.append("--allow-root")
+    log = folder / "jupyter.log"
+    with open(log, "w") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment, **own}, cwd=files)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(f"{url}/api/status?token={token}", process, log)
+        yield Server(url, token, files, settings)
+    finally:
+        process.terminate()  # it shuts its kernels down
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _write_setting(settings: Path, plugin: str, value: dict[str, object]) -> None:
+    path = settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a page must not do: ask anyone but loopback, or write an error to its console."""
+
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def on(self, page: Page) -> None:
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("websocket", lambda socket_: self.requests.append(socket_.url))
+        page.on("console", lambda message: self._console(message))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def check(self) -> None:
+        strangers = [url for url in self.requests if urlsplit(url).scheme not in ("data", "blob")
+                     and urlsplit(url).hostname != "127.0.0.1"]
+        assert len(self.requests) > 10  # so that an empty list of strangers means something
+        assert strangers == []
+        assert self.errors == []
+
+
+class Notebook:
+    """A notebook open in a page."""
+
+    def __init__(self, page: Page, server: Server, name: str) -> None:
+        self.page = page
+        page.goto(server.address(name))
+        self._ready()
+
+    def _ready(self) -> None:
+        expect(self.page.locator(".jp-NotebookPanel .jp-Notebook-cell").first).to_be_visible(timeout=START_S * 1000)
+        # The toolbar's indicator says idle before there is a kernel; the status bar does not.
+        expect(self.page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=START_S * 1000)
+
+    def run_all(self) -> None:
+        """Run > Run All Cells, and wait for the last one. Fails when a cell raised."""
+        self.menu("Run", "Run All Cells")
+        self.wait_until_run()
+
+    def wait_until_run(self) -> None:
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
+        expect(prompts.filter(has_text="[ ]:")).to_have_count(0, timeout=CELL_S * 1000)
+        expect(prompts.filter(has_text="[*]:")).to_have_count(0, timeout=CELL_S * 1000)
+        trouble = self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'], "
+                                    ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']")
+        assert trouble.all_inner_texts() == []
+
+    def menu(self, name: str, item: str) -> None:
+        """Choose an item of the menu bar, as a person does."""
+        self.page.locator(".lm-MenuBar-itemLabel").get_by_text(name, exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
+
+    def save(self) -> None:
+        self.menu("File", "Save Notebook")
+
+    def reload(self) -> None:
+        self.page.reload()
+        self._ready()
+
+    def cells(self) -> list[list[str]]:
+        """Kind and text of each cell, which a shortcut that got through would change."""
+        return self.page.locator(".jp-Notebook-cell").evaluate_all(
+            "cells => cells.map(c => [['jp-CodeCell', 'jp-MarkdownCell', 'jp-RawCell'].find(k => c.classList.contains(k)), "
+            "c.querySelector('.cm-content')?.textContent ?? ''])")
