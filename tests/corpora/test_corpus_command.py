@@ -1,0 +1,112 @@
+"""``workbench corpus``: what people type, what they read, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.corpora.made import write
+from tests.corpora.repository import Repository
+from workbench.cli import main
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git command")
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Workbench = Callable[..., Done]
+
+
+@pytest.fixture
+def workbench(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs ``workbench corpus`` as the command does, in this process."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["workbench", "corpus", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return Done(int(ended.value.code or 0), out, err)
+
+    monkeypatch.setenv("COLUMNS", "120")
+    return run
+
+
+def test_from_repositories_to_a_corpus_that_verifies(tmp_path: Path, workbench: Workbench) -> None:
+    repo = Repository(tmp_path / "app", remote="https://github.com/acme/app")
+    repo.commit({"a.py": b"print(1)\n", "logo.png": b"\0"})
+    corpus = tmp_path / "corpus"
+
+    added = workbench("add-git", repo.folder, "--corpus", corpus)
+    assert (added.returncode, added.stderr) == (0, "")  # no bar where there is no terminal
+    assert added.stdout == (
+        "1 repositories, 0 of them with nothing new: 1 commits, 2 new blobs (0.0 MB), 2 new locations\n"
+        "Skipped: 1 binary\n"
+    )
+    again = workbench("add-git", repo.folder, "--corpus", corpus)
+    assert again.stdout.startswith("1 repositories, 1 of them with nothing new: 0 commits")
+
+    verified = workbench("verify", corpus)
+    assert (verified.returncode, verified.stdout) == (0, "2 files, 2 blobs (0.0 MB), 2 locations: 0 problems\n")
+
+    told = workbench("info", corpus)
+    assert told.returncode == 0 and "acme/app a.py" in told.stdout and "Python" in told.stdout
+    assert "binary" in told.stdout
+    as_json = json.loads(workbench("info", corpus, "--json").stdout)
+    assert as_json["blobs"]["rows"] == 2 and as_json["skipped"] == {"binary": 1}
+
+    assert "0 of 2 files rewritten" in workbench("compact", corpus).stdout
+    drawn = workbench("sample", corpus, tmp_path / "sample", "--blobs", 1)
+    assert drawn.returncode == 0 and "1 of 2 blobs" in drawn.stdout
+
+
+def test_what_goes_wrong_shows_in_the_exit_code(tmp_path: Path, workbench: Workbench) -> None:
+    repo = Repository(tmp_path / "app")
+    repo.commit({"a.py": b"print(1)\n"})
+    some = workbench("add-git", repo.folder, tmp_path / "nothing", "--corpus", tmp_path / "corpus")
+    assert some.returncode == 1 and some.stdout.startswith("1 repositories")
+    assert some.stderr.startswith(f"Error: {tmp_path / 'nothing'}: not a git repository")
+
+    next((tmp_path / "corpus" / "blobs").iterdir()).write_bytes(b"x")
+    broken = workbench("verify", tmp_path / "corpus")
+    assert broken.returncode == 1 and "Error: blobs/part-00000.parquet: its SHA-256" in broken.stderr
+
+    for command in (["info"], ["verify"], ["compact"], ["sample", tmp_path / "gone"]):
+        gone = workbench(*command, tmp_path / "gone")
+        assert (gone.returncode, gone.stdout) == (2, "")
+        assert gone.stderr.startswith("Error: Corpus") and "Traceback" not in gone.stderr
+
+
+def test_limits_are_given_in_mebibytes(tmp_path: Path, workbench: Workbench) -> None:
+    repo = Repository(tmp_path / "app")
+    repo.commit({"a.txt": b"x" * (1 << 20), "b.txt": b"x" * ((1 << 20) + 1)})
+    added = workbench("add-git", repo.folder, "--corpus", tmp_path / "corpus", "--max-blob-mib", "1", "--name", "o/r")
+    assert "Skipped: 1 too_large" in added.stdout
+
+
+def test_wikis_are_told_by_a_flag(tmp_path: Path, workbench: Workbench) -> None:
+    repo = Repository(tmp_path / "app")
+    repo.commit({"Home.md": b"home\n"})
+    workbench("add-git", repo.folder, "--corpus", tmp_path / "corpus", "--kind", "wiki")
+    shares = json.loads(workbench("info", tmp_path / "corpus", "--json").stdout)["sources"]
+    assert {s["name"] for s in shares} == {"wiki_content", "wiki_commit"}
+
+
+def test_every_command_has_help(tmp_path: Path, workbench: Workbench) -> None:
+    listed = workbench("--help").stdout
+    for command in ("add-git", "info", "verify", "compact", "sample"):
+        assert command in listed
+        assert workbench(command, "--help").returncode == 0
+    write(tmp_path, [b"a"])
+    assert workbench("info", tmp_path, "--largest", "-1").returncode == 2
