@@ -6,7 +6,8 @@ work well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import hyperscan
@@ -14,10 +15,11 @@ import hyperscan
 from workbench.errors import RulesError
 from workbench.rules import load
 from workbench.rules.problem import Problem
-from workbench.rules.rule import SecretType
+from workbench.rules.rule import RuleSet, SecretType
 from workbench.rules.samples import make_sample
 from workbench.rules.testtext import OWN, slot_names
 from workbench.rules.text import MatchTest, PairText, SecretText
+from workbench.rules.weakness import twins, weaknesses
 
 SAMPLES_TRIED = 5
 FEWEST_TESTS = 3
@@ -40,12 +42,16 @@ def check_loaded(loaded: load.Loaded) -> list[Problem]:
             problems += _completeness(file, i, secret)
     if not any(p.severity == "error" for p in loaded.problems):
         rules = load.rule_set(loaded)
+        parts = rules.part_types()
         for file in loaded.files:
             for i, secret in load.numbered(file.text.secrets):
                 problems += _samples(file, i, rules.secret_types[secret.type])
+                problems += _weaknesses(file, i, rules.secret_types[secret.type], secret.type in parts)
+        problems += _twins(loaded, rules)
     names = frozenset(s.type for file in loaded.files for _, s in load.numbered(file.text.secrets))
     for file in loaded.files:
         problems += _slots(file, names)
+        problems += _overlap_names(file, names)
     return sorted(problems)
 
 
@@ -99,6 +105,48 @@ def _samples(file: load.LoadedFile, i: int, secret: SecretType) -> list[Problem]
             problems.append(Problem(file.source.name, line, secret.type, got, "checks that pass what the pattern makes",
                                     "narrow the pattern, or give sample: a pattern to make samples from"))
     return problems
+
+
+def _weaknesses(file: load.LoadedFile, i: int, secret: SecretType, is_part: bool) -> list[Problem]:
+    return [Problem(file.source.name, file.source.line(("secrets", i, "formats", w.index, *w.path)), secret.type, w.got,
+                    w.expected, w.do, w.severity) for w in weaknesses(secret, is_part=is_part)]
+
+
+def _twins(loaded: load.Loaded, rules: RuleSet) -> list[Problem]:
+    """Formats that say the same as another type's, unless one of the two types says why."""
+    documented = documented_overlaps(loaded)
+    problems = []
+    for name, index, other in twins(rules.secret_types):
+        if not documented.allows(name, other):
+            file, i = next((f, i) for f in loaded.files for i, s in load.numbered(f.text.secrets) if s.type == name)
+            problems.append(Problem(file.source.name, file.source.line(("secrets", i, "formats", index)), name,
+                                    f"a format that is word for word one of {other}", "a token that only one type finds",
+                                    f"merge the two, or say why: overlaps: {{{other}: …}}"))
+    return problems
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentedOverlaps:
+    """Pairs of types that the rules themselves say overlap, with the reasons; ``*`` stands for any type."""
+
+    reasons: Mapping[tuple[str, str], str]
+
+    def allows(self, one: str, other: str) -> bool:
+        """Whether either of the two says that they overlap."""
+        return any(key in self.reasons for key in ((one, other), (other, one), (one, "*"), (other, "*")))
+
+
+def documented_overlaps(loaded: load.Loaded) -> DocumentedOverlaps:
+    """What the `overlaps` of all types say."""
+    return DocumentedOverlaps({(s.type, other): why for f in loaded.files for _, s in load.numbered(f.text.secrets)
+                               for other, why in s.overlaps.items()})
+
+
+def _overlap_names(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:
+    return [Problem(file.source.name, file.source.line(("secrets", i, "overlaps", other)), secret.type,
+                    f"an overlap with the unknown type {other}", "a secret type of the loaded files, or *", "correct the name")
+            for i, secret in load.numbered(file.text.secrets) for other in secret.overlaps
+            if other != "*" and other not in names]
 
 
 def _slots(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:

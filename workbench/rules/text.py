@@ -121,6 +121,9 @@ class SecretText(_Strict):
     """Public documentation of the format."""
     note: str | None = None
     """What a reader should know; it changes nothing."""
+    overlaps: dict[Annotated[str, StringConstraints(pattern=r"^(\*|[a-z0-9][a-z0-9_]*)$")], Text] = {}
+    """Types whose tokens may be this type's too, or `*` for any, each with the reason; either of the two may say it.
+    `workbench rules check` reports every other overlap."""
     tests: SecretTests = SecretTests()
 
 
