@@ -159,8 +159,8 @@ def _write_wide(out: BinaryIO, blobs: int) -> None:
     rng = random.Random(2)
     for first in range(0, blobs, 500):
         numbers = range(first, min(first + 500, blobs))
-        _commit(out, first, [(f"data/{n // 10000}/{n // 100}/{n}.txt", "".join(_lines(rng, rng.randrange(10, 200))).encode())
-                             for n in numbers])
+        texts = ["".join(_lines(rng, rng.randrange(10, 200))).encode() for _ in numbers]
+        _commit(out, first, [(f"data/{n // 10000}/{n // 100}/{n}.txt", t) for n, t in zip(numbers, texts, strict=True)])
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ def test_the_older_comes_first_where_neither_is_the_others_parent() -> None:
     ],
 )
 def test_commit_headers_as_they_are_found(head: bytes, time: int) -> None:
-    data = b"tree %s\nparent %s\nauthor A <a@b> 1 +0000\n%s\n\ncommitter C <c@d> 3 +0000\n" % (b"1" * 40, b"2" * 40, head)
+    links = b"tree %s\nparent %s\nauthor A <a@b> 1 +0000\n" % (b"1" * 40, b"2" * 40)
+    data = links + head + b"\n\ncommitter C <c@d> 3 +0000\n"
     commit = parse_commit(b"x" * 20, data)
     assert commit is not None
     assert (commit.time, commit.parents, commit.tree) == (time, (bytes.fromhex("22" * 20),), bytes.fromhex("11" * 20))

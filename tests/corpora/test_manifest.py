@@ -13,7 +13,7 @@ from tests.corpora.made import write
 from workbench.corpora.manifest import Manifest
 from workbench.errors import CorpusError
 
-GOOD = {"schema_version": 1, "name": "c", "content_bytes": 0, "blobs": 0, "locations": 0, "files": [], "made": "by hand"}
+GOOD = {"schema_version": 1, "name": "c", "content_bytes": 0, "blobs": 0, "locations": 0, "files": [], "made": "x"}
 FILE = {"path": "blobs/a.parquet", "sha256": "00", "rows": 1, "bytes": 1}
 
 

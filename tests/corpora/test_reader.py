@@ -212,7 +212,7 @@ def test_opening_refuses_a_file_that_is_not_whole(tmp_path: Path, damage: Callab
         (lambda: blobs_table([b"a"]).drop_columns("size"), "Expected a column size but got blob_id, content"),
         (lambda: blobs_table([b"a"]).drop_columns("content"), "Expected a column content"),
         (lambda: blobs_table([b"a"]).rename_columns(["id", "size", "content"]), "Expected a column blob_id"),
-        (lambda: blobs_table([b"a"]).set_column(1, "size", pa.array(["1"])), "column size of type int64 but got string"),
+        (lambda: blobs_table([b"a"]).set_column(1, "size", pa.array(["1"])), "size of type int64 but got string"),
         (lambda: blobs_table([b"a"]).set_column(2, "content", pa.array([1])), "column content of type large_binary"),
         (lambda: blobs_table([b"a"]).set_column(0, "blob_id", pa.array([b"a"])), "column blob_id of type string"),
     ],

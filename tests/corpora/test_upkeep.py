@@ -205,7 +205,7 @@ def test_a_description_counts_each_thing_once(tmp_path: Path) -> None:
     assert {(s.name, s.blobs, s.locations) for s in found.path_classes} == {
         ("source", 2, 3), ("test", 1, 1), ("config", 1, 1), ("docs", 1, 1),
     }
-    assert [(b.size, b.repository, b.path) for b in found.largest] == [(300, "o/r", "Dockerfile"), (20, "o/r", "LICENSE")]
+    assert [(b.size, b.path) for b in found.largest] == [(300, "Dockerfile"), (20, "LICENSE")]
     assert found.skipped == {"binary": 4}
 
 

@@ -32,6 +32,10 @@ _SETTINGS = (
 SIZE_MISSING, SIZE_DAMAGED = -1, -2
 """Sizes of blobs that a repository does not have, or cannot read."""
 
+_DIFF_OPTIONS = (
+    "-r", "-c", "--root", "--always", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "-z",
+)
+
 Files = list[tuple[bytes, bytes]]
 """(blob id, path) pairs."""
 
@@ -50,7 +54,8 @@ class GitCommand:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run git to its end. Raises CorpusError when it is not installed."""
         try:
-            return subprocess.run(_command(self.folder, arguments), capture_output=True, check=False, env=_environment())
+            command = _command(self.folder, arguments)
+            return subprocess.run(command, capture_output=True, check=False, env=_environment())
         except FileNotFoundError:
             raise CorpusError(
                 f"{self.folder}: this repository is read with the git command, and there is none on the path. Install "
@@ -89,8 +94,7 @@ class GitCommand:
         much, and at the end how many commits there were, with nothing. That is left out where git cannot read an
         object: the last commit yielded is then not complete.
         """
-        with self.start("diff-tree", "--stdin", "-r", "-c", "--root", "--always", "--raw", "--no-abbrev", "--no-renames",
-                        "--no-ext-diff", "-z") as process:
+        with self.start("diff-tree", "--stdin", *_DIFF_OPTIONS) as process:
             _feed(process, commit_ids)
             number = -1
             for number, files, submodules in _parse_changes(process.stdout):
@@ -172,7 +176,10 @@ def _parse_changes(stream: IO[bytes]) -> Iterator[tuple[int, Files, Files]]:
 
 
 def _result(change: bytes) -> tuple[bytes, bytes]:
-    """Mode and id that a file has in the commit: ``:old new <id> <id> M``, or of a merge ``::a b new <id> <id> <id> MM``."""
+    """Mode and id that a file has in the commit.
+
+    Git says ``:old new <id> <id> M``, and of a merge of two ``::one two new <id> <id> <id> MM``.
+    """
     fields = change.split(b" ")
     parents = 1 if change[1:2] != b":" else len(change) - len(change.lstrip(b":"))
     return fields[parents], unhexlify(fields[-2])

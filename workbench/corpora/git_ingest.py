@@ -90,7 +90,8 @@ class RepositoryIngest:
         last, stamp = b"", Stamp("", None, is_commit=False)
         for commit, files in history.walk():
             if commit.commit_id != last:
-                last, stamp = commit.commit_id, Stamp(commit.commit_id.hex(), _microseconds(commit.time), is_commit=True)
+                last = commit.commit_id
+                stamp = Stamp(last.hex(), _microseconds(commit.time), is_commit=True)
                 self._add_message(commit.message, stamp)
                 self.counts.commits += 1
                 if progress and self.counts.commits % _PROGRESS_COMMITS == 0:

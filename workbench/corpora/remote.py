@@ -19,7 +19,9 @@ _GITHUB = re.compile(
     r"(?P<host>(?:www\.|ssh\.|gist\.)?github\.com)(?::[0-9]+(?=/))?[:/]"
     r"(?P<path>[^?#]+?)(?:\.git)?/*"
 )
-_WIKI_PAGE = re.compile(rb"[^/]+\.(?:md|mkdn?|mdown|markdown|mediawiki|wiki|rst|textile|org|rdoc|asciidoc|adoc|pod|creole)")
+_WIKI_PAGE = re.compile(
+    rb"[^/]+\.(?:md|mkdn?|mdown|markdown|mediawiki|wiki|rst|textile|org|rdoc|asciidoc|adoc|pod|creole)"
+)
 _URL_SAFE = "/~!$&'()*+,;=:@"
 
 
