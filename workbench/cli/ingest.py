@@ -17,6 +17,7 @@ MaxBlobOption = Annotated[float, typer.Option(help="Skip (and count) files large
 def register(app: typer.Typer) -> None:
     """Attach the commands to ``workbench corpus``."""
     app.command("add-npm")(add_npm)
+    app.command("add-archive")(add_archive)
 
 
 def add_npm(
@@ -56,6 +57,32 @@ def add_npm(
     _end(report.skipped, (message for _, message in report.failures))
 
 
+def add_archive(
+    files: Annotated[
+        list[Path], typer.Argument(help="GH Archive's files: .json.gz, one event a line.", metavar="FILE...")
+    ],
+    *,
+    corpus: CorpusOption,
+    max_blob_mib: MaxBlobOption = 4.0,
+) -> None:
+    """Add what people wrote outside of files: issues, pull requests, discussions, wiki pages, and comments on them.
+
+    Each text's location has the source that GitHub gives it, and the event's address. Lines that are no events are
+    counted. Files that the corpus has are not read again. Exit code 1 when a file could not be read; the others are
+    added.
+    """
+    from workbench.corpora.archive import add_archives
+    from workbench.corpora.writer import CorpusWriter
+
+    with CorpusWriter(corpus, made="archived events") as writer, _progress("B", unit_scale=True) as told:
+        report = add_archives(writer, files, max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
+    typer.echo(
+        f"{report.files} files, {report.unchanged} more that were there: {report.events} events, {report.blobs} new "
+        f"blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+    )
+    _end(report.skipped, (message for _, message in report.failures))
+
+
 def _end(skipped: Mapping[str, int], failures: Iterable[str]) -> None:
     """Say what was left out and what went wrong; exit code 1 when anything did."""
     if skipped:
@@ -68,11 +95,11 @@ def _end(skipped: Mapping[str, int], failures: Iterable[str]) -> None:
 
 
 @contextmanager
-def _progress(unit: str) -> Iterator[Callable[[str, int, int], None]]:
+def _progress(unit: str, *, unit_scale: bool = False) -> Iterator[Callable[[str, int, int], None]]:
     """A callback ``(what, done, of all)`` that draws a bar on a terminal and nothing elsewhere."""
     from tqdm import tqdm
 
-    bar = tqdm(disable=None, unit=unit, leave=False)  # None: only where stderr is a terminal
+    bar = tqdm(disable=None, unit=unit, unit_scale=unit_scale, leave=False)  # None: only where stderr is a terminal
 
     def told(what: str, done: int, total: int) -> None:
         bar.set_description_str(what, refresh=False)

@@ -6,10 +6,15 @@ import hashlib
 from collections.abc import Iterable
 
 import numpy as np
+import pyarrow as pa
 
 from workbench.corpora.digests import KEPT_BYTES, DigestSet
 from workbench.corpora.locations import location_batches
 from workbench.corpora.writer import CorpusWriter
+from workbench.schemas import LOCATIONS
+
+Row = tuple[str, str, str, str, str, int | None, str]
+"""A location in the making, in the order of ``schemas.LOCATIONS``; its time in microseconds since 1970."""
 
 _KEY_COLUMNS = ("source", "repository", "revision", "path", "blob_id")
 
@@ -45,3 +50,16 @@ class LocatedSet:
             for row in rows
         ]
         return self._keys.add_many(keys)
+
+
+def add_rows(writer: CorpusWriter, located: LocatedSet, rows: list[Row]) -> int:
+    """Add those of ``rows`` that the corpus does not have yet. Returns how many."""
+    if not rows:
+        return 0
+    blob_ids, sources, repositories, revisions, paths, _, _ = columns = list(zip(*rows, strict=True))
+    is_new = located.add_many(sources, repositories, revisions, paths, blob_ids)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, LOCATIONS, strict=True)]
+    batch = pa.record_batch(arrays, schema=LOCATIONS).filter(pa.array(is_new))
+    if batch.num_rows:
+        writer.add_location_batch(batch)
+    return batch.num_rows
