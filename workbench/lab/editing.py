@@ -24,6 +24,9 @@ PAIR_FIELDS = tuple(n for n in PairText.model_fields if n != "type")
 _ORDERS = (("type", *FORMAT_FIELDS), tuple(SecretText.model_fields), tuple(PairText.model_fields))
 _PATTERN_FIELDS = ("pattern", "before", "after", "sample", "must_match", "must_not_match")
 
+PLAINEST_TESTS = {"match": ["token = {secret}", '"key": "{secret}"', "https://example.org/?t={secret}&x=1"],
+                  "no_match": ["X{secret}", "{secret}7", "token = {placeholder}"]}
+
 
 def edited(text: str, name: str, fields: Mapping[str, Any], *, format: int | str | None = None) -> str:
     """``text`` with ``fields`` of the rule ``name`` (a secret type or a pair) set; None takes a field away.
@@ -55,6 +58,30 @@ def appended(text: str, section: str, entry: Mapping[str, Any]) -> str:
     return f"{text[:stop]}\n\n{block.rstrip()}{text[stop:]}"
 
 
+def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(section, entry) of a new secret type or, with ``parts``, a pair; fields of a format become its only format.
+
+    A secret type without tests gets the plainest there are. Raises UsageError for an unknown field, and RulesError for a
+    pattern that does not compile.
+    """
+    is_pair = "parts" in fields
+    known = PAIR_FIELDS if is_pair else (*FORMAT_FIELDS, *SECRET_FIELDS, "formats")
+    unknown = [n for n in fields if n not in known]
+    if unknown:
+        raise UsageError(f"Expected fields among {', '.join(known)} but got {', '.join(unknown)}")
+    entry: dict[str, Any] = {"type": slug, "name": fields.get("name") or slug.replace("_", " ").title()}
+    for field, value in fields.items():
+        check_patterns(slug, field, value)
+    if is_pair:
+        return "pairs", entry | {n: _window_text(n, fields[n]) for n in PAIR_FIELDS if n in fields}
+    own = {n: fields[n] for n in FORMAT_FIELDS if n in fields and n not in SECRET_FIELDS}
+    if bool(own) == ("formats" in fields):
+        raise UsageError("Expected either pattern=… with other fields of one format, or formats=[…]")
+    entry |= {n: fields[n] for n in SECRET_FIELDS if n in fields and n != "tests"}
+    formats = fields.get("formats") or [own]
+    return "secrets", entry | {"formats": list(formats), "tests": fields.get("tests") or PLAINEST_TESTS}
+
+
 def new_file(provider: str, entry: Mapping[str, Any]) -> str:
     """A rules file of one secret type."""
     return f"{written({'provider': provider})}{appended('', 'secrets', entry)}"
@@ -68,8 +95,9 @@ def check_patterns(name: str, field: str, value: Any) -> None:
         refused = refusals(str(pattern))
         if refused:
             engine, reason = refused[0]
-            raise RulesError([f"{name}: {field}: got a pattern that {engine} refuses ({reason}), expected one of the "
-                              f"subset that RE2 and Hyperscan share, do mend it here:\n{_pointed(str(pattern))}"])
+            message = (f"{name}: {field}: got a pattern that {engine} refuses ({reason}), expected one of the subset that RE2 "
+                       f"and Hyperscan share, do mend it here:\n{_pointed(str(pattern))}")
+            raise RulesError([message])
 
 
 def _pointed(pattern: str) -> str:

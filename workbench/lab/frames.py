@@ -6,7 +6,7 @@ a match without one has an empty context.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,40 @@ class Flat:
     def match_keys(self) -> list[MatchKey]:
         columns = (self.matches.column(n).to_pylist() for n in ("blob_id", "secret_type", "start", "end"))
         return list(zip(*columns, strict=True))
+
+    def only(self, names: Container[str]) -> Flat:
+        """What belongs to rules whose secret types and pairs are ``names``; all of a rule or nothing."""
+        keep = np.array([t in names for t in self.matches.column("secret_type").to_pylist()], bool)
+        number = pa.array(np.cumsum(keep) - 1, pa.int64())
+
+        def of(table: pa.Table, column: str) -> pa.Table:
+            chosen = table.filter(pa.array([t in names for t in table.column("pair_type").to_pylist()], pa.bool_()))
+            values = chosen.column(column).combine_chunks()
+            if pa.types.is_list(values.type):
+                values = pa.ListArray.from_arrays(pc.subtract(values.offsets, values.offsets[0]) if len(values) else [0],
+                                                  number.take(values.flatten()))
+            else:
+                values = number.take(values)
+            return chosen.set_column(chosen.schema.get_field_index(column), chosen.field(column), values)
+
+        return Flat(self.matches.filter(pa.array(keep)), of(self.pairs, "parts"), of(of(self.near_misses, "part"), "closest"))
+
+    def __add__(self, other: Flat) -> Flat:
+        """Both, one after the other."""
+        base = len(self.matches)
+
+        def moved(table: pa.Table, column: str) -> pa.Table:
+            values = table.column(column).combine_chunks()
+            if pa.types.is_list(values.type):
+                values = pa.ListArray.from_arrays(pc.subtract(values.offsets, values.offsets[0]) if len(values) else [0],
+                                                  pc.add(values.flatten(), base))
+            else:
+                values = pc.add(values, base)
+            return table.set_column(table.schema.get_field_index(column), table.field(column), values)
+
+        return Flat(pa.concat_tables([self.matches, other.matches]),
+                    pa.concat_tables([self.pairs, moved(other.pairs, "parts")]),
+                    pa.concat_tables([self.near_misses, moved(moved(other.near_misses, "part"), "closest")]))
 
     def findings(self) -> np.ndarray:
         """A number a match, from 0 in order of appearance; equal for equal secrets of one type."""
@@ -117,7 +151,7 @@ def matches_frame(flat: Flat, rules: RuleSet, contexts: Mapping[MatchKey, str], 
         "line": table.column("start_line"),
         "column": table.column("start_column"),
         "context": [contexts.get(key, "") for key in flat.match_keys()],
-        **_place_columns(table.column("blob_id"), places),
+        **place_columns(table.column("blob_id"), places),
         "alertable": table.column("alertable"),
         "blob_id": table.column("blob_id"), "start": table.column("start"), "end": table.column("end"),
         "end_line": table.column("end_line"),
@@ -137,7 +171,7 @@ def pairs_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Places) ->
         "gap_bytes": table.column("gap_bytes"), "gap_lines": table.column("gap_lines"),
         "line": pa.array([min(lines[k] for k in m) for m in members], pa.int32()),
         "context": [_joined([contexts.get(keys[k], "") for k in m]) for m in members],
-        **_place_columns(table.column("blob_id"), places),
+        **place_columns(table.column("blob_id"), places),
         "blob_id": table.column("blob_id"),
         "starts": pa.array([[keys[k][2] for k in m] for m in members], pa.list_(pa.int64())),
         "ends": pa.array([[keys[k][3] for k in m] for m in members], pa.list_(pa.int64())),
@@ -162,7 +196,7 @@ def near_misses_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Plac
         "gap_bytes": table.column("gap_bytes"), "gap_lines": table.column("gap_lines"),
         "closest_line": pa.array([None if k is None else lines[k] for k in closest], pa.int32()),
         "context": [contexts.get(keys[k], "") for k in part],
-        **_place_columns(table.column("blob_id"), places),
+        **place_columns(table.column("blob_id"), places),
         "blob_id": table.column("blob_id"),
         "start": pa.array([keys[k][2] for k in part], pa.int64()),
         "end": pa.array([keys[k][3] for k in part], pa.int64()),
@@ -174,7 +208,7 @@ def _joined(contexts: Sequence[str]) -> str:
     return " ⋯ ".join(c for c in contexts if c)
 
 
-def _place_columns(blob_ids: pa.ChunkedArray, places: Places) -> dict[str, pa.Array]:
+def place_columns(blob_ids: pa.ChunkedArray | pa.Array, places: Places) -> dict[str, pa.Array]:
     """First place of each blob: repository, path, path class, number of places, address; nulls where it has none."""
     ids = blob_ids.to_pylist()
     first = places.first(set(ids)).reindex(ids)

@@ -1,0 +1,71 @@
+"""Engines: the compiled rules a session scans with, and those it masks with. Made once for each content of the rules."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from workbench.engine.compiled import CompiledRules
+from workbench.errors import RulesError, WorkbenchError
+from workbench.lab.masking import Masker
+from workbench.lab.rulefiles import RuleFiles
+from workbench.lab.scanning import MeteredRules
+from workbench.rules.load import load
+from workbench.rules.rule import RuleSet
+from workbench.shipped import rules_folder
+
+_KEPT = 16
+
+
+class Engines:
+    """Compiled rules by content. Safe to share between threads."""
+
+    def __init__(self, files: RuleFiles) -> None:
+        self._files = files
+        self._made: OrderedDict[str, MeteredRules] = OrderedDict()
+        self._lock = threading.Lock()
+        threading.Thread(target=self._warm, name="masking", daemon=True).start()
+
+    def _warm(self) -> None:
+        """Have what masking needs ready by the time the author has written a first question."""
+        with suppress(WorkbenchError):  # who asks for it is told
+            self.masker()
+
+    def of(self, rules: RuleSet) -> MeteredRules:
+        """``rules`` compiled."""
+        with self._lock:
+            found = self._made.get(rules.hash)
+            if found is None or found.rules.secret_types != rules.secret_types or found.rules.pairs != rules.pairs:
+                found = self._made[rules.hash] = MeteredRules(rules)
+            self._made.move_to_end(rules.hash)
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+            return found
+
+    def masker(self) -> Masker:
+        """A masker that knows the session's rules as opened and as edited, and the shipped ones."""
+        sets: list[CompiledRules] = [self.of(self._files.opened())]
+        sets += [self.of(self._files.rule(name)) for name in self._files.changed()]
+        # A neighbour may hold anyone's token, not only one of the rules under edit.
+        shipped = _shipped(rules_folder()) if [rules_folder().absolute()] != self._files.paths else None
+        return Masker(dict.fromkeys([*sets, *([shipped] if shipped else [])]))
+
+
+_SHIPPED = threading.Lock()
+
+
+def _shipped(folder: Path) -> CompiledRules | None:
+    """The shipped rules compiled, once a process; None when they do not load (they only mask here)."""
+    with _SHIPPED:  # two sessions that ask together wait for one reading
+        return _read_shipped(folder)
+
+
+@lru_cache(maxsize=1)
+def _read_shipped(folder: Path) -> CompiledRules | None:
+    try:
+        return CompiledRules(load([folder]))
+    except RulesError:
+        return None

@@ -1,0 +1,230 @@
+"""Gaps: for every pair that any window could make, from which window on it stands and at which it is taken away again.
+
+They come from one scan with the window at ``file``, which finds every part there is. For each other window the parts of a
+blob are assigned anew, not merely kept or dropped by their distance: a narrower window may give a part another partner. For
+blobs with up to five parts on a side this is exact for all windows at once (:mod:`workbench.lab.matchings`); triples, larger
+blobs, and blobs in which another pair of the rule competes for a part are given to the engine itself at up to
+:data:`MOST_WINDOWS` windows, evenly drawn from those at which anything can change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow.compute as pc
+
+from workbench.engine.matcher import Match
+from workbench.engine.pairing import Parts, assign
+from workbench.engine.pairs import find_pairs
+from workbench.lab.frames import Flat
+from workbench.lab.matchings import NEVER, intervals, is_small, steps
+from workbench.rules.rule import Pair, RuleSet, Window, WindowUnit, build
+
+MOST_WINDOWS = 48
+_MOST_COMBINATIONS = 20_000
+
+Solve = Callable[[int], frozenset[tuple[int, ...]]]
+"""The pairs, as members, that stand in a window of some size."""
+
+UNITS: tuple[WindowUnit, ...] = ("bytes", "lines")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Pairs over windows of one unit, a row a pair and a run of windows in which it stands.
+
+    ``members`` (rows, parts) are row numbers in the scan's matches, in the order of the pair's parts. It stands in
+    windows of at least ``enter`` and below ``leave`` (:data:`~workbench.lab.matchings.NEVER` when nothing takes it away).
+    ``gap_bytes`` and ``gap_lines`` are distances, ``crossed`` says that another part stands between its own.
+    """
+
+    members: np.ndarray
+    enter: np.ndarray
+    leave: np.ndarray
+    gap_bytes: np.ndarray
+    gap_lines: np.ndarray
+    crossed: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.enter)
+
+    def at(self, size: int | None) -> np.ndarray:
+        """Which rows stand in a window of ``size``; None is the whole file."""
+        return self.leave == NEVER if size is None else (self.enter <= size) & (size < self.leave)
+
+
+def at_file(rules: RuleSet, name: str) -> RuleSet:
+    """The rule set with the window of the pair ``name`` set to the whole file."""
+    pairs = [replace(p, window=Window("file")) if n == name else p for n, p in rules.pairs.items()]
+    return build(rules.secret_types.values(), pairs)
+
+
+class PairParts:
+    """The parts of one pair in a scan's matches, blob by blob. Arrays are int64, sorted by (blob, start, end)."""
+
+    def __init__(self, flat: Flat, rules: RuleSet, pair: Pair) -> None:
+        self._rules, self._pair = rules, pair
+        matches = flat.matches
+        # Numbered as they come, and a blob's matches come together: the numbers never fall.
+        blob = pc.dictionary_encode(matches.column("blob_id").combine_chunks()).indices.to_numpy().astype(np.int64)
+        kinds = pc.dictionary_encode(matches.column("secret_type").combine_chunks())
+        self._names: list[str] = kinds.dictionary.to_pylist()
+        self._kind = kinds.indices.to_numpy().astype(np.int64)
+        sides = np.array([pair.parts.index(n) if n in pair.parts else -1 for n in self._names], np.int64)
+        side = sides[self._kind] if len(sides) else np.empty(0, np.int64)
+        columns = [matches.column(n).to_numpy().astype(np.int64) for n in ("start", "end", "start_line", "end_line")]
+        order = np.lexsort((columns[1], columns[0], blob))
+        order = order[side[order] >= 0]
+        self.row, self.blob, self.side = order, blob[order], side[order]
+        self.start, self.end, self.start_line, self.end_line = (c[order] for c in columns)
+        self._all = blob
+        self._columns = columns
+
+    def counts(self) -> list[int]:
+        """How many of each part there are."""
+        return [int((self.side == k).sum()) for k in range(len(self._pair.parts))]
+
+    def standing(self, unit: WindowUnit) -> Standing:
+        """When each pair stands, by windows in ``unit``, bytes or lines."""
+        found = [*self._simple(unit), *self._others(unit)]
+        count = len(self._pair.parts)
+        members = np.concatenate([f[0] for f in found]) if found else np.empty((0, count), np.int64)
+        enter, leave = (np.concatenate([f[k] for f in found]) if found else np.empty(0, np.int64) for k in (1, 2))
+        starts, ends, first_lines, last_lines = (c[members] for c in self._columns)
+        gap_bytes = np.maximum(0, starts.max(axis=1, initial=0) - ends.min(axis=1, initial=int(NEVER)))
+        gap_lines = np.maximum(0, first_lines.max(axis=1, initial=0) - last_lines.min(axis=1, initial=int(NEVER)))
+        return Standing(members, enter, leave, gap_bytes, gap_lines, self._crossed(members, starts, ends))
+
+    def _crossed(self, members: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """Whether parts other than its own begin between the first and the last of each pair."""
+        if not len(members):
+            return np.empty(0, bool)
+        blob = self._all[members[:, 0]]
+        wide = int(self.end.max()) + 1
+        places = self.blob * wide + self.start
+        low = np.searchsorted(places, blob * wide + starts.min(axis=1), "right")
+        high = np.searchsorted(places, blob * wide + starts.max(axis=1), "left")
+        return high - low > members.shape[1] - 2
+
+    # -- blobs with few parts of one pair of types ---------------------------------------------------------------------
+
+    def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Number of each part in each blob (blobs, parts), and which blobs are left to the engine."""
+        count = int(self._all.max(initial=-1)) + 1
+        sizes = np.stack([np.bincount(self.blob[self.side == k], minlength=count) for k in range(len(self._pair.parts))], axis=1)
+        left = np.zeros(count, bool)
+        for rival in self._rivals():
+            codes = [k for k, n in enumerate(self._names) if n in rival.parts]
+            present = [np.bincount(self._all[self._kind == c], minlength=count) > 0 for c in codes]
+            if len(codes) == len(rival.parts):
+                left |= np.logical_and.reduce(present)
+        if len(self._pair.parts) > 2:
+            left |= sizes.max(axis=1, initial=0) > 1
+        else:
+            for n, m in {(int(n), int(m)) for n, m in np.unique(sizes, axis=0)}:
+                if n and m and not is_small(n, m):
+                    left |= (sizes[:, 0] == n) & (sizes[:, 1] == m)
+        return sizes, left
+
+    def _rivals(self) -> list[Pair]:
+        return [p for p in self._rules.pairs.values() if p.type != self._pair.type and set(p.parts) & set(self._pair.parts)]
+
+    def _simple(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        sizes, left = self._sizes()
+        for shape in np.unique(sizes[~left], axis=0):
+            if not shape.all():
+                continue
+            blobs = np.flatnonzero((sizes == shape).all(axis=1) & ~left)
+            sides = [np.flatnonzero((self.side == k) & np.isin(self.blob, blobs)).reshape(len(blobs), int(size))
+                     for k, size in enumerate(shape)]
+            if len(sides) == 2:
+                needed, gap = self._needed(sides[0][:, :, None], sides[1][:, None, :], unit)
+                found = intervals(needed, gap)
+                chosen = [sides[0][found.row, found.first], sides[1][found.row, found.second]]
+                yield self.row[np.stack(chosen, axis=1)], found.enter, found.leave
+            else:
+                yield self._single_triples([s[:, 0] for s in sides], unit)
+
+    def _needed(self, a: np.ndarray, b: np.ndarray, unit: WindowUnit) -> tuple[np.ndarray, np.ndarray]:
+        """The window from which on parts ``a`` and ``b`` may pair, and their distance in bytes."""
+        after, before = self.start[b] - self.end[a], self.start[a] - self.end[b]
+        gap = np.maximum(after, before)
+        allowed = after >= 0 if self._pair.in_order else gap >= 0
+        if unit == "bytes":
+            return np.where(allowed, gap, NEVER), gap
+        lines = np.maximum(self.start_line[b] - self.end_line[a], self.start_line[a] - self.end_line[b])
+        return np.where(allowed, np.maximum(lines, 0), NEVER), gap
+
+    def _single_triples(self, sides: Sequence[np.ndarray], unit: WindowUnit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        needed = [self._needed(sides[i], sides[j], unit)[0] for i, j in ((0, 1), (0, 2), (1, 2))]
+        first, last = (self.end, self.start) if unit == "bytes" else (self.end_line, self.start_line)
+        wide = np.maximum(np.max([last[s] for s in sides], axis=0) - np.min([first[s] for s in sides], axis=0), 0)
+        stand = np.max(needed, axis=0) < NEVER
+        members = self.row[np.stack(sides, axis=1)][stand]
+        return members, wide[stand], np.full(len(members), NEVER)
+
+    # -- the others ----------------------------------------------------------------------------------------------------
+
+    def _others(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        sizes, left = self._sizes()
+        for blob in np.flatnonzero(left & (sizes > 0).all(axis=1)):
+            own = np.arange(*np.searchsorted(self.blob, (blob, blob + 1)))
+            sides = [self._parts(own[self.side[own] == k]) for k in range(sizes.shape[1])]
+            solve = self._by_engine(int(blob), unit) if self._has_rival(int(blob)) else self._by_assignment(sides, unit)
+            rows = list(_as_intervals(list(steps(_windows(sides, unit), solve, most=MOST_WINDOWS))))
+            if rows:
+                yield (np.array([r[0] for r in rows]), *(np.array([r[k] for r in rows], np.int64) for k in (1, 2)))
+
+    def _parts(self, own: np.ndarray) -> Parts:
+        return Parts(self.start[own], self.end[own], self.start_line[own], self.end_line[own], self.row[own])
+
+    def _has_rival(self, blob: int) -> bool:
+        first, last = np.searchsorted(self._all, (blob, blob + 1))
+        present = {self._names[int(k)] for k in np.unique(self._kind[first:last])}
+        return any(set(r.parts) <= present for r in self._rivals())
+
+    def _by_assignment(self, sides: Sequence[Parts], unit: WindowUnit) -> Solve:
+        def solve(size: int) -> frozenset[tuple[int, ...]]:
+            chosen = assign(sides, Window(unit, size), self._pair.in_order)
+            return frozenset(tuple(int(s.index[k]) for s, k in zip(sides, t, strict=True)) for t in chosen)
+
+        return solve
+
+    def _by_engine(self, blob: int, unit: WindowUnit) -> Solve:
+        rows = np.arange(*np.searchsorted(self._all, (blob, blob + 1)))
+        names = [self._names[int(k)] for k in self._kind[rows]]
+        start, end, line, last = (c[rows].tolist() for c in self._columns)
+
+        def solve(size: int) -> frozenset[tuple[int, ...]]:
+            matches = [Match(names[k], 0, start[k], end[k], line[k], 1, last[k], b"") for k in range(len(rows))]
+            pairs = [replace(p, window=Window(unit, size)) if p.type == self._pair.type else p
+                     for p in self._rules.pairs.values()]
+            found, _ = find_pairs(matches, pairs)
+            return frozenset(tuple(int(rows[k]) for k in f.parts) for f in found if f.pair_type == self._pair.type)
+
+        return solve
+
+
+def _windows(sides: Sequence[Parts], unit: WindowUnit) -> np.ndarray:
+    """Sizes at which anything can change: the distances of all combinations, or as many as are looked at."""
+    step = max(1, int((np.prod([float(len(s)) for s in sides]) / _MOST_COMBINATIONS) ** (1 / len(sides))))
+    first, last = (("end", "start") if unit == "bytes" else ("end_line", "start_line"))
+    grids = np.meshgrid(*(np.arange(0, len(s), step) for s in sides), indexing="ij")
+    high = np.max([getattr(s, last)[g] for s, g in zip(sides, grids, strict=True)], axis=0)
+    low = np.min([getattr(s, first)[g] for s, g in zip(sides, grids, strict=True)], axis=0)
+    widest = max(int(getattr(s, last).max()) for s in sides) - min(int(getattr(s, first).min()) for s in sides)
+    return np.unique(np.append(np.maximum(high - low, 0), widest))
+
+
+def _as_intervals(found: list[tuple[int, frozenset]]) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """(members, enter, leave) of (window, the pairs from there on)."""
+    since: dict[tuple[int, ...], int] = {}
+    for window, pairs in found:
+        for members in sorted(set(since) - pairs):
+            yield members, since.pop(members), window
+        for members in pairs - set(since):
+            since[members] = window
+    for members in sorted(since):
+        yield members, since[members], int(NEVER)

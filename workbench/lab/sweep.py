@@ -1,0 +1,284 @@
+"""A sweep: what a pair's window does, at every size, from one scan.
+
+The scan finds every part there is, with the window at ``file``; from its gaps (:mod:`workbench.lab.gaps`) everything here
+is arithmetic. ``pairs`` counts places, ``distinct`` secrets; ``alone`` are parts without a partner; ``crossed`` pairs have
+another part between their own. Parts that have no literal of their own are searched only round their partners, so a narrower
+window also leaves some of those counted here as alone unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from workbench.charts import Picture
+from workbench.errors import UsageError
+from workbench.lab import sweepchart, tables
+from workbench.lab.advice import Advice, Outcome, from_gaps, from_labels
+from workbench.lab.frames import Flat, place_columns
+from workbench.lab.gaps import UNITS, PairParts, Standing
+from workbench.lab.matchings import NEVER
+from workbench.lab.places import Places
+from workbench.lab.scanning import LabScan
+from workbench.lab.specimens import MatchKey
+from workbench.lab.tables import Results, results
+from workbench.lab.truth import PairTruth
+from workbench.measure.rate import Rate
+from workbench.model import mask_token
+from workbench.rules.rule import FILE, Pair, Window, WindowUnit
+
+MOST_POINTS = 400
+"""Sizes of a curve; where more change something, they are drawn evenly from those."""
+
+MOST_ROWS = 1_000
+_OFFSET = np.int64(1 << 41)
+
+
+class Sweep:
+    """The sweep of one pair. Windows are given as :class:`~workbench.rules.rule.Window`, ``"file"``, ``"5 lines"`` or
+    ``"200 bytes"``."""
+
+    def __init__(self, pair: Pair, scan: LabScan, flat: Flat, contexts: Mapping[MatchKey, str], places: Places, *,
+                 truth: PairTruth | None = None) -> None:
+        self.pair = pair
+        self.scan = scan
+        self.truth = truth
+        self._flat, self._contexts, self._places = flat, contexts, places
+        self.parts = PairParts(flat, scan.rules, pair)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:<10} {value}" for name, value in self.facts())
+
+    # -- what stands when ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def standing(self) -> dict[WindowUnit, Standing]:
+        """When each pair stands, by unit."""
+        return {unit: self.parts.standing(unit) for unit in UNITS}
+
+    @cached_property
+    def _identities(self) -> dict[WindowUnit, np.ndarray]:
+        """A number a row of :attr:`standing`, equal for pairs of equal secrets."""
+        findings = self._flat.findings()
+        rows = np.concatenate([findings[self.standing[u].members] for u in UNITS])
+        numbers = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1) if len(rows) else np.empty(0, np.int64)
+        first = len(self.standing["bytes"])
+        return {"bytes": numbers[:first], "lines": numbers[first:]}
+
+    @cached_property
+    def _segments(self) -> dict[WindowUnit, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """(identity, enter, leave): windows in which each distinct pair stands anywhere, without overlaps."""
+        return {u: _union(self._identities[u], self.standing[u].enter, self.standing[u].leave) for u in UNITS}
+
+    @cached_property
+    def _verdicts(self) -> np.ndarray:
+        """By identity: 1 right, 0 wrong, -1 not known."""
+        count = max((int(i.max(initial=-1)) for i in self._identities.values()), default=-1) + 1
+        out = np.full(count, -1, np.int8)
+        if self.truth is None:
+            return out
+        keys = self._flat.match_keys()
+        for unit in UNITS:
+            for number, members in zip(self._identities[unit].tolist(), self.standing[unit].members.tolist(), strict=True):
+                known = self.truth.of((keys[members[0]][0], frozenset(keys[k][1:] for k in members)))
+                if known is not None:
+                    out[number] = max(out[number], int(known))
+        return out
+
+    # -- as functions of the window ------------------------------------------------------------------------------------
+
+    def curve(self, unit: WindowUnit = "bytes") -> Results:
+        """A row a window size, up to 400: ``window``, ``pairs``, ``distinct``, ``crossed``, ``alone`` and one
+        ``alone_<type>`` for each part; where pairs are labelled also ``right``, ``wrong``, ``precision`` and ``recall``
+        with the ends of their intervals. The last row is as wide as any gap: it equals the file.
+        """
+        sizes = self.edges(unit)
+        if len(sizes) > MOST_POINTS:
+            sizes = sizes[np.unique(np.linspace(0, len(sizes) - 1, MOST_POINTS).astype(int))]
+        return results(self._columns(unit, np.unique(np.append(sizes, 0))))
+
+    def at(self, window: Window | str | int | None = None, *, unit: WindowUnit = "bytes") -> dict[str, float]:
+        """The figures of one window (see :meth:`curve`); without one, of the rule's own."""
+        chosen = self.pair.window if window is None else window_of(window, unit)
+        unit = unit if chosen.unit == "file" else chosen.unit
+        size = int(NEVER) - 1 if chosen.unit == "file" else chosen.size
+        columns = self._columns(unit, np.array([size]))
+        return {name: values[0].as_py() for name, values in columns.items() if name != "window"}
+
+    def edges(self, unit: WindowUnit) -> np.ndarray:
+        """Sizes at which some pair comes or goes."""
+        table = self.standing[unit]
+        return np.unique(np.concatenate([table.enter, table.leave[table.leave < NEVER]]))
+
+    def _columns(self, unit: WindowUnit, sizes: np.ndarray) -> dict[str, pa.Array]:
+        table = self.standing[unit]
+        pairs = _count(sizes, table.enter, table.leave)
+        of_part = self.parts.counts()
+        identity, enter, leave = self._segments[unit]
+        columns = {"window": sizes, "pairs": pairs, "distinct": _count(sizes, enter, leave),
+                   "crossed": _count(sizes, table.enter[table.crossed], table.leave[table.crossed]),
+                   "alone": sum(of_part) - len(of_part) * pairs}
+        columns |= {f"alone_{name}": total - pairs for name, total in zip(self.pair.parts, of_part, strict=True)}
+        out = {name: pa.array(np.asarray(values, np.int64)) for name, values in columns.items()}
+        if self.truth is None:
+            return out
+        right, wrong = (_count(sizes, enter[known], leave[known]) for known in (
+            self._verdicts[identity] == 1, self._verdicts[identity] == 0))
+        out |= {"right": pa.array(right), "wrong": pa.array(wrong)}
+        total = self.truth.total
+        for name, n in (("precision", right + wrong), ("recall", np.full(len(sizes), total))):
+            rates = [Rate(min(int(k), int(m)), int(m)) for k, m in zip(right, n, strict=True)]
+            out |= {name: pa.array([r.value for r in rates], pa.float64()),
+                    f"{name}_low": pa.array([r.low for r in rates]), f"{name}_high": pa.array([r.high for r in rates])}
+        return out
+
+    # -- the pairs themselves ------------------------------------------------------------------------------------------
+
+    def rows(self, unit: WindowUnit = "bytes", *, most: int = MOST_ROWS) -> Results:
+        """Distinct pairs with the windows between which they stand: ``enter``, ``leave`` (null: never taken away),
+        gaps, ``crossed``, ``right`` (where labelled), masked secrets, context, first place, spans. At most ``most``.
+        """
+        return self._rows(unit, np.arange(len(self.standing[unit])), most)
+
+    def changes(self, before: Window | str | int, after: Window | str | int, *, unit: WindowUnit = "bytes") -> Results:
+        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``."""
+        old, new = window_of(before, unit), window_of(after, unit)
+        used = {w.unit for w in (old, new)} - {"file"}
+        if len(used) > 1:
+            raise UsageError(f"Expected two windows of one unit but got {old} and {new}")
+        unit = used.pop() if used else unit
+        table = self.standing[unit]
+        was, is_now = (table.at(None if w.unit == "file" else w.size) for w in (old, new))
+        numbers = self._identities[unit]
+        come, gone = np.setdiff1d(numbers[is_now], numbers[was]), np.setdiff1d(numbers[was], numbers[is_now])
+        changed = np.flatnonzero((is_now & np.isin(numbers, come)) | (was & np.isin(numbers, gone)))
+        frame = self._rows(unit, changed, MOST_ROWS, extra={"change": np.where(is_now[changed], "enters", "leaves")})
+        frame.caption = f"From {old} to {new}: {len(come):,} distinct pairs come, {len(gone):,} go"
+        return frame
+
+    def _rows(self, unit: WindowUnit, chosen: np.ndarray, most: int, extra: Mapping[str, np.ndarray] | None = None) -> Results:
+        table, numbers = self.standing[unit], self._identities[unit]
+        keys = self._flat.match_keys()
+        has_context = np.array([keys[m[0]] in self._contexts for m in table.members[chosen].tolist()], bool)
+        order = np.lexsort((table.enter[chosen], ~has_context))  # of equal secrets, one that can be shown
+        first = np.unique(np.stack([numbers[chosen], table.enter[chosen]], axis=1)[order], axis=0, return_index=True)[1] \
+            if len(chosen) else np.empty(0, np.int64)
+        picked = order[np.sort(first)][:most]
+        picked = picked[np.argsort(table.enter[chosen][picked], kind="stable")]
+        rows = chosen[picked]
+        members = table.members[rows].tolist()
+        tokens = self._flat.matches.column("token").take(pa.array(table.members[rows].reshape(-1))).to_pylist()
+        width = len(self.pair.parts)
+        masked = [mask_token(t) for t in tokens]
+        leave = [None if n == NEVER else int(n) for n in table.leave[rows]]
+        verdict = [None if n < 0 else bool(n) for n in self._verdicts[numbers[rows]]]
+        lines = self._flat.matches.column("start_line").take(pa.array(table.members[rows].min(axis=1, initial=1 << 40))) \
+            if len(rows) else pa.array([], pa.int32())
+        blob_ids = pa.array([keys[m[0]][0] for m in members], pa.string())
+        columns = {name: pa.array(values[picked].tolist(), pa.string()) for name, values in (extra or {}).items()}
+        columns |= {
+            "secrets": pa.array([" + ".join(masked[k * width : (k + 1) * width]) for k in range(len(rows))], pa.string()),
+            "enter": pa.array(table.enter[rows]), "leave": pa.array(leave, pa.int64()),
+            "gap_bytes": pa.array(table.gap_bytes[rows]), "gap_lines": pa.array(table.gap_lines[rows]),
+            "crossed": pa.array(table.crossed[rows]), "right": pa.array(verdict, pa.bool_()), "line": lines,
+            "context": pa.array([" ⋯ ".join(c for c in (self._contexts.get(keys[k], "") for k in m) if c) for m in members],
+                                pa.string()),
+            **place_columns(blob_ids, self._places), "blob_id": blob_ids,
+            "starts": pa.array([[keys[k][2] for k in m] for m in members], pa.list_(pa.int64())),
+            "ends": pa.array([[keys[k][3] for k in m] for m in members], pa.list_(pa.int64())),
+        }
+        return results(columns)
+
+    # -- advice and pictures -------------------------------------------------------------------------------------------
+
+    def advice(self, unit: WindowUnit = "bytes") -> Advice:
+        """A window in this unit, with its reason; the file where nothing measured speaks for a narrower one."""
+        identity, enter, leave = self._segments[unit]
+        if self.truth is None or not (self._verdicts >= 0).any():
+            wide = leave == NEVER
+            crossed = np.zeros(len(self._verdicts), bool)
+            crossed[self._identities[unit][self.standing[unit].crossed]] = True
+            return from_gaps(enter[wide], crossed[identity[wide]], unit)
+        curve = self.curve(unit)
+        outcomes = [Outcome(Window(unit, int(w)), int(r), int(r + x), self.truth.total)
+                    for w, r, x in zip(curve["window"], curve["right"], curve["wrong"], strict=True)]
+        whole = self.at("file")
+        at_file = Outcome(FILE, int(whole["right"]), int(whole["right"] + whole["wrong"]), self.truth.total)
+        return from_labels(outcomes, at_file, self.edges(unit).tolist())
+
+    def histogram(self, unit: WindowUnit = "bytes") -> pd.DataFrame:
+        """Gaps of the pairs that stand at the file: ``low``, ``high`` (without), ``pairs``, and of those ``crossed``."""
+        table = self.standing[unit]
+        chosen = table.at(None)
+        return sweepchart.histogram(table.enter[chosen], table.crossed[chosen])
+
+    def chart(self, unit: WindowUnit = "bytes") -> Picture:
+        """The histogram of gaps over the curve of pairs, with the rule's window and the suggested one."""
+        return sweepchart.draw(self.curve(unit), self.histogram(unit), unit=unit, now=self.pair.window,
+                               advised=self.advice(unit).window)
+
+    def facts(self) -> list[tuple[str, str]]:
+        """The sweep in a few lines: (name, value)."""
+        now, whole = self.at(), self.at("file")
+        rows = [("pair", f"{self.pair.type}: {' + '.join(self.pair.parts)}"),
+                ("scanned", f"{self.scan.blobs:,} blobs, {self.scan.content_bytes / 1e6:,.1f} MB in {self.scan.seconds:.2f} s"),
+                ("now", f"window {self.pair.window}: {_told(now)}")]
+        if self.pair.window.unit != "file":
+            rows.append(("file", _told(whole)))
+        if self.truth is not None:
+            known = int((self._verdicts >= 0).sum())
+            rows.append(("labels", f"{known:,} of {len(self._verdicts):,} distinct pairs ({self.truth.source})"))
+        return [*rows, ("in bytes", str(self.advice("bytes"))), ("in lines", str(self.advice("lines")))]
+
+    def _repr_html_(self) -> str:
+        warnings = [tables.note(f"Not all was scanned: {self.scan.stopped}", kind="bad")] if self.scan.stopped else []
+        picture = self.chart().svg if len(self.standing["bytes"]) else ""
+        return tables.page(tables.facts(self.facts()), *warnings, picture)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def window_of(given: Window | str | int, unit: WindowUnit = "bytes") -> Window:
+    """A window as people write it. Raises UsageError for what is none."""
+    if isinstance(given, Window):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return Window(unit, given)
+    words = given.split() if isinstance(given, str) else []
+    if words == ["file"]:
+        return FILE
+    if len(words) == 2 and words[0].isdigit() and words[1] in UNITS:
+        return Window(words[1], int(words[0]))  # type: ignore[arg-type]
+    raise UsageError(f"Expected a window ('file', '5 lines', '200 bytes', or a size) but got {given!r}")
+
+
+def _told(figures: Mapping[str, float]) -> str:
+    text = (f"{figures['pairs']:,} pairs of {figures['distinct']:,} distinct secrets, {figures['crossed']:,} crossed, "
+            f"{figures['alone']:,} parts alone")
+    if "right" in figures:
+        text += f"; precision {Rate(int(figures['right']), int(figures['right'] + figures['wrong']))}"
+    return text
+
+
+def _count(sizes: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> np.ndarray:
+    """How many stand at each size."""
+    return np.searchsorted(np.sort(enter), sizes, "right") - np.searchsorted(np.sort(leave), sizes, "right")
+
+
+def _union(numbers: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Intervals with the same number joined where they overlap or touch."""
+    if not len(numbers):
+        return numbers, enter, leave
+    order = np.lexsort((enter, numbers))
+    numbers, enter, leave = numbers[order], enter[order], leave[order]
+    reach = np.maximum.accumulate(numbers * _OFFSET + np.minimum(leave, _OFFSET - 1))  # never past the next number's
+    begins = np.concatenate(([True], (numbers * _OFFSET + enter)[1:] > reach[:-1]))
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(numbers)) - 1
+    ends = reach[last] - numbers[last] * _OFFSET
+    return numbers[first], enter[first], np.where(ends == _OFFSET - 1, NEVER, ends)

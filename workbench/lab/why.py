@@ -1,0 +1,64 @@
+"""A why: everything there is to say about one text or blob. What each candidate became, and which parts pair.
+
+For pairs it is a picture: the parts where they stand, the windows, the assignment, and the limit that kept others apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workbench.engine.compiled import CompiledRules
+from workbench.engine.explain import Explanation, explain
+from workbench.engine.scan import blob_batch, scan_batches
+from workbench.lab import tables
+from workbench.lab.excerpt import excerpts
+from workbench.lab.masking import Masker
+from workbench.lab.pairpicture import draw
+from workbench.model import Span
+
+MOST_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """``explanation`` in words, ``pictures`` one SVG a pair, ``excerpt`` the lines round the spans asked about, masked."""
+
+    title: str
+    explanation: Explanation
+    pictures: tuple[str, ...]
+    excerpt: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The explanation, a line each: candidates by place, then pairs, near misses, and what never began."""
+        return list(self.explanation.lines())
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, *self.excerpt, *self.lines()])
+
+    def _repr_html_(self) -> str:
+        lines = self.lines()
+        more = [f"… and {len(lines) - MOST_LINES:,} more lines; .lines() has them all"] if len(lines) > MOST_LINES else []
+        parts = [tables.note(self.title)] if self.title else []
+        parts += [tables.code("\n".join(self.excerpt))] if self.excerpt else []
+        parts += [f'<div style="overflow-x:auto">{picture}</div>' for picture in self.pictures]
+        return tables.page(*parts, tables.code("\n".join([*lines[:MOST_LINES], *more])))
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+def why(text: bytes, compiled: CompiledRules, masker: Masker, *, types: Sequence[str] = (), title: str = "",
+        spans: Sequence[Span] = ()) -> Why:
+    """Explain ``text`` under ``compiled``; with ``types`` only those secret types. ``spans`` get an excerpt."""
+    rows = [r for out in scan_batches([blob_batch([("text", text)])], compiled) for r in out.to_pylist()]
+    pairs = [p for p in compiled.pairs if not types or set(types) & {p.type, *p.parts}]
+    starts = [0, *(k + 1 for k, b in enumerate(text) if b == 10)] if rows else []
+    pictures = tuple(filter(None, (draw(p, r, starts) for p in pairs for r in rows)))
+    only = tuple(t for t in types if t in compiled.rules.secret_types)
+    shown: tuple[str, ...] = ()
+    if spans:
+        hidden = masker.spans([("text", text)])["text"]
+        shown = tuple(f"{line.number or '':>6}  {''.join(t for t, _ in line.pieces)}"
+                      for part in excerpts(text, list(spans), hidden) for line in part)
+    return Why(title, explain(text, compiled, types=only), pictures, shown)
