@@ -317,7 +317,8 @@ _PER_MILLE = {
 _SHARE = [max(_PER_MILLE.get(chr(b), 2.5 if 65 <= b <= 90 else 0.8 if 32 < b < 127 else 0.2), 0.2) / 1000
           for b in range(256)]
 # Runs so common that their bytes say next to nothing together.
-_COMMON = ("https://", "http://", "://", "www.", ".com", "/api/", "api", "key", "token", "secret", "/v1/", ".io/")
+_COMMON = ("&amp;", "postgres", "ostgres", "stgres", "gresql", "https://", "http://", "://", "www.", ".com", "/api/", "api", "key", "token", "secret", "/v1/",
+           ".io/")
 _TARGET_BITS, _LONGEST, _CORE = 34.0, 12, 8
 _BESIDE = 16  # bytes looked at beside a trigger, each way
 _FEWEST_BITS = 15.0
