@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
 
-.PHONY: help demo test test-slow bench lint clean
+.PHONY: help demo test test-slow test-browser bench lint clean
 help:
 	@echo "make demo       install, run the main job on a small corpus, say what it found"
 	@echo "make test       install, run the tests"
 	@echo "make test-slow  also the tests that take longer"
+	@echo "make test-browser  the notebooks in a real JupyterLab and Chromium"
 	@echo "make bench      measure speed and memory (tests/bench/README.md)"
 	@echo "make lint       ruff"
 
@@ -25,6 +27,15 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m 'slow or not slow'
+
+# Chromium comes from the system's packages; its own downloads are not used.
+$(BROWSER): $(STAMP)
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+	$(BIN)/python -m pip install --quiet --editable '.[test,browser]'
+	@touch $@
+
+test-browser: $(BROWSER)
+	$(BIN)/python -m pytest -m browser
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
