@@ -163,6 +163,9 @@ def _check_format(source: RulesSource, secret: SecretText, fmt: FormatText, path
         if lengths(parse(pattern))[1] > WIDEST_DELIMITER:
             wrong(field, f"a {field} without a bound of {WIDEST_DELIMITER} bytes", "a bounded one",
                   "write {0,64} for * and {1,64} for +")
+    for engine, refusal in () if problems else refusals(f"(?:{fmt.before})({fmt.pattern})(?:{fmt.after})"):
+        wrong("pattern", f"a pattern that {engine} refuses between its delimiters ({refusal})", "one that compiles with them",
+              "shorten its repeats")
     if fmt.checksum is not None and fmt.checksum not in CHECKSUMS:
         wrong("checksum", f"checksum={fmt.checksum!r}", "one of " + ", ".join(sorted(CHECKSUMS)), "name one of these")
     return problems
