@@ -41,6 +41,9 @@ def test_whole_columns_of_every_kind() -> None:
     assert path_classes(pa.array(paths)).to_pylist() == expected
     assert path_classes(pa.array(paths, pa.large_string())).to_pylist() == expected
     assert path_classes(pa.array(paths).dictionary_encode()).to_pylist() == expected
+    for kind in (pa.int8(), pa.int32()):
+        sliced = pa.array([None, *paths]).cast(pa.dictionary(kind, pa.string())).slice(3)
+        assert path_classes(sliced).to_pylist() == expected[2:]
     chunked = path_classes(pa.chunked_array([paths[:5], [], paths[5:]]))
     assert chunked.to_pylist() == expected and chunked.num_chunks == 3
     assert path_classes(pa.array([None, "a.md"], pa.string())).to_pylist() == ["source", "docs"]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from workbench.corpora.paths import PATH_CLASS, with_path_class
 from workbench.errors import CorpusError
@@ -28,6 +27,8 @@ def location_batches(
 
     Raises CorpusError when a file cannot be read.
     """
+    import pyarrow.dataset as ds  # here, because it imports pandas, which takes longer than many a refresh
+
     wanted = None
     for column, values in (("blob_id", blob_ids), ("repository", repositories)):
         if values is not None:

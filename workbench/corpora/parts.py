@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from workbench.corpora.columns import numbers, strings
 from workbench.corpora.manifest import CorpusFile
 from workbench.corpora.paths import PATH_CLASS, with_path_class
 from workbench.errors import CorpusError
@@ -180,7 +181,7 @@ class BlobParts(_Parts):
                     "can have. Skip it",
                     path=self._folder.parent,
                 )
-            self._emit([blob_id], pa.array([len(content)], pa.int64()), pa.array([bytes(content)], pa.large_binary()))
+            self._emit([blob_id], np.array([len(content)], np.int64), pa.array([bytes(content)], pa.large_binary()))
             return
         start, end = self._ends[-1], self._ends[-1] + len(content)
         if end > len(self._buffer):  # doubles, so that a small corpus takes little
@@ -194,21 +195,20 @@ class BlobParts(_Parts):
     def _flush(self) -> None:
         if not self._ids:
             return
-        offsets = pa.array(self._ends, pa.int64())
-        sizes = pc.subtract(offsets[1:], offsets[:-1])
-        buffers = [None, offsets.buffers()[1], pa.py_buffer(self._buffer)]
+        ends = np.array(self._ends, np.int64)
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(self._buffer)]
         content = pa.Array.from_buffers(pa.large_binary(), len(self._ids), buffers)
         ids = self._ids
-        self._emit(ids, sizes, content)  # has waited for the group before, so the other buffer is free
+        self._emit(ids, np.diff(ends), content)  # has waited for the group before, so the other buffer is free
         self._buffer, self._other_buffer = self._other_buffer, self._buffer
         self._start_group()
 
-    def _emit(self, ids: list[str], sizes: pa.Array, content: pa.Array) -> None:
+    def _emit(self, ids: list[str], sizes: np.ndarray, content: pa.Array) -> None:
         if self._part_bytes >= self._file_bytes:
             self._close_part()
             self._part_bytes = 0
         self._part_bytes += content.nbytes
-        self._send(pa.record_batch([pa.array(ids, pa.string()), sizes, content], schema=BLOBS))
+        self._send(pa.record_batch([strings(ids), numbers(sizes), content], schema=BLOBS))
 
     def finish(self) -> tuple[list[CorpusFile], int, int]:
         """End the open part; parts keep their ``.partial`` names until :meth:`name_parts`.
@@ -248,7 +248,7 @@ class LocationParts(_Parts):
     def add_batch(self, batch: pa.RecordBatch) -> None:
         """Add many as a batch with the columns of ``schemas.LOCATIONS``, and the paths' class if it is known."""
         self._flush()
-        self._batches.append(with_path_class(batch))
+        self._batches.append(batch if PATH_CLASS.name in batch.schema.names else with_path_class(batch))
         if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
             self._flush_batches()
 
@@ -256,10 +256,10 @@ class LocationParts(_Parts):
         """Turn rows that came one by one into a batch, and write it when it is large."""
         if not self._columns[0]:
             return
-        arrays = [pa.array(column, f.type) for column, f in zip(self._columns, LOCATIONS, strict=True)]
+        arrays = [_location_column(c, f.type) for c, f in zip(self._columns, LOCATIONS, strict=True)]
         for column in self._columns:
             column.clear()
-        self._batches.append(with_path_class(pa.record_batch(arrays, schema=LOCATIONS)))
+        self._batches.append(pa.record_batch(arrays, schema=LOCATIONS))
         if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
             self._flush_batches()
 
@@ -277,3 +277,11 @@ class LocationParts(_Parts):
         self._close_part()
         rows, self._rows_added = self._rows_added, 0
         return [entry for _, entry in self._done], rows
+
+
+def _location_column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if kind == pa.string() and all(type(value) is str for value in values):
+        return strings(values)
+    if pa.types.is_timestamp(kind) and all(type(value) is int for value in values):
+        return numbers(np.array(values, np.int64), kind)
+    return pa.array(values, kind)

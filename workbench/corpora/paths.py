@@ -12,11 +12,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.corpora.columns import bits, numbers, strings
+
 PATH_CLASS = pa.field("path_class", pa.string(), nullable=False)
 DEFAULT_CLASS = "source"
+_START = "(?:^|/)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class PathRule:
     """What makes a path one of a class: words are separated by spaces.
 
     ``folders`` are whole names of a folder anywhere above the file, ``names`` whole names of the file, ``extensions``
-    what follows its last dot, and ``patterns`` are RE2 expressions searched in the path with a slash before it.
+    what follows its last dot, and ``patterns`` are RE2 expressions searched in the path.
     """
 
     name: str
@@ -35,11 +39,11 @@ class PathRule:
 
     def pattern(self) -> str:
         """All of it as one RE2 expression."""
-        parts = [f"/(?:{_words(self.folders)})/"] if self.folders else []
+        parts = [f"{_START}(?:{_words(self.folders)})/"] if self.folders else []
         if self.extensions:
             parts.append(rf"\.(?:{_words(self.extensions)})$")
         if self.names:
-            parts.append(f"/(?:{_words(self.names)})$")
+            parts.append(f"{_START}(?:{_words(self.names)})$")
         return "(?i:" + "|".join((*parts, *self.patterns)) + ")"
 
 
@@ -50,7 +54,7 @@ PATH_RULES: tuple[PathRule, ...] = (
         folders="vendor vendors vendored _vendor third_party third-party thirdparty 3rdparty 3rd_party 3rd-party "
         "external externals extern node_modules bower_components jspm_packages site-packages dist-packages godeps pods "
         "carthage .yarn .pnpm-store .bundle .m2 .venv .virtualenv .tox",
-        patterns=(r"/(?:venv|virtualenv)/lib/",),
+        patterns=(r"(?:^|/)(?:venv|virtualenv)/lib/",),
     ),
     # Made by a program: long, repetitive, and a common source of false matches.
     PathRule(
@@ -115,11 +119,15 @@ def path_classes(paths: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
     # Paths repeat (every revision of a file has the same one): judge each distinct path once.
     encoded = paths if pa.types.is_dictionary(paths.type) else paths.dictionary_encode()
     if not len(encoded.dictionary):
-        return pa.array([DEFAULT_CLASS] * len(paths), pa.string())
-    distinct = pc.binary_join_element_wise("", encoded.dictionary.cast(pa.string()), "/")
-    conditions = [pc.match_substring_regex(distinct, rule.pattern()) for rule in PATH_RULES]
-    classes = pc.case_when(pc.make_struct(*conditions), *PATH_CLASSES)
-    return pc.coalesce(pc.take(classes, encoded.indices), DEFAULT_CLASS)
+        return strings([DEFAULT_CLASS] * len(paths))
+    distinct = encoded.dictionary.cast(pa.string())
+    classes = np.full(len(distinct) + 1, len(PATH_RULES), np.int8)  # one more, for null
+    for number, rule in reversed(list(enumerate(PATH_RULES))):
+        classes[:-1][bits(pc.match_substring_regex(distinct, rule.pattern()))] = number
+    indices = encoded.indices.cast(pa.int32())
+    row_of = np.frombuffer(indices.buffers()[1], np.int32)[indices.offset : indices.offset + len(indices)]
+    row_of = np.where(bits(indices.is_valid()), row_of, len(distinct))
+    return strings(PATH_CLASSES).take(numbers(classes[row_of]))
 
 
 def with_path_class(locations: pa.RecordBatch | pa.Table) -> pa.RecordBatch | pa.Table:
