@@ -19,7 +19,7 @@ from workbench.engine.compiled import CompiledRules
 from workbench.errors import UsageError
 from workbench.measure.planted import measure
 from workbench.partners.export import export_alerts
-from workbench.rules.load import load
+from workbench.rules.cached import folder, load
 from workbench.shipped import rules_folder
 from workbench.store.reader import StoreReader
 
@@ -55,7 +55,7 @@ def demo(out: Path, *, seed: int | str = 0, size_bytes: int = DEMO_BYTES, reposi
     yield from _alerts(store)
     done = export_alerts(store, out / "export", progress=progress)
     yield f"export     {len(done.providers)} partners, a folder each: {done.folder}"
-    result = measure(out / "planted", CompiledRules(rules), progress=progress)
+    result = measure(out / "planted", CompiledRules(rules, cache=folder()), progress=progress)
     yield f"measured   recall    {result.recall}"
     yield f"           precision {result.precision}"
     yield f"store      {store} (workbench store alerts {store})"

@@ -14,7 +14,7 @@ from workbench.batch.params import BatchParams
 from workbench.corpora.reader import Corpus, Shard
 from workbench.errors import UsageError
 from workbench.model import RuleHash, ShardId
-from workbench.rules.load import load
+from workbench.rules.cached import load
 from workbench.rules.rule import RuleSet
 from workbench.store.store import Store
 

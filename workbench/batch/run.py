@@ -28,6 +28,7 @@ from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import scan_batches
 from workbench.errors import CanaryMissed, StoreError, WorkbenchError
 from workbench.model import RuleHash, RunId
+from workbench.rules import cached
 from workbench.rules.rule import RuleSet
 from workbench.store.recording import ShardStats
 from workbench.store.rulebook import RuleInfo, TypeInfo
@@ -135,12 +136,12 @@ def _compile_groups(plan: BatchPlan) -> dict[tuple[str, ...], CompiledRules]:
     """Compiled rules for each set of rules that some shard is missing; usually there is one such set."""
     whole = tuple(plan.rules.rules)
     groups = dict.fromkeys(w.rules for w in plan.work)
-    return {g: CompiledRules(plan.rules if g == whole else plan.rules.subset(g)) for g in groups}
+    return {g: CompiledRules(plan.rules if g == whole else plan.rules.subset(g), cache=cached.folder()) for g in groups}
 
 
 def _canary(plan: BatchPlan, compiled: Mapping[tuple[str, ...], CompiledRules], seed: str | None) -> int:
     seed = seed or secrets.token_hex(8)
-    engines = list(compiled.values()) or [CompiledRules(plan.rules)]
+    engines = list(compiled.values()) or [CompiledRules(plan.rules, cache=cached.folder())]
     return sum(check_canary(c, seed=seed) for c in engines)
 
 

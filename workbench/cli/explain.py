@@ -20,11 +20,11 @@ def explain(
     """Say what becomes of every candidate in one text, stage by stage, and why parts did not pair."""
     from workbench.engine.compiled import CompiledRules
     from workbench.engine.explain import explain as explain_text
-    from workbench.rules.load import load
+    from workbench.rules.cached import folder, load
     from workbench.shipped import rules_folder
 
     text = _read(file)
-    compiled = CompiledRules(load(rules or [rules_folder()]))
+    compiled = CompiledRules(load(rules or [rules_folder()]), cache=folder())
     unknown = [t for t in type or () if t not in compiled.rules.secret_types]
     if unknown:
         raise UsageError(f"Expected a secret type of the rules but got --type {unknown[0]}; workbench rules list shows them")

@@ -26,7 +26,7 @@ def synthesize(
     The labels go into labels.parquet beside the manifest; workbench corpus measure reads them.
     """
     from workbench.corpora.synthesize import synthesize as make
-    from workbench.rules.load import load
+    from workbench.rules.cached import load
     from workbench.shipped import rules_folder
 
     megabytes = DEFAULT_SIZE_MB if size_mb is None and blobs is None else size_mb
@@ -49,10 +49,10 @@ def measure(
     from workbench.engine.compiled import CompiledRules
     from workbench.measure.planted import measure as measure_corpus
     from workbench.measure.planted_table import table
-    from workbench.rules.load import load
+    from workbench.rules.cached import folder, load
     from workbench.shipped import rules_folder
 
-    compiled = CompiledRules(load(rules or [rules_folder()]))
+    compiled = CompiledRules(load(rules or [rules_folder()]), cache=folder())
     report = measure_corpus(corpus, compiled, progress=sys.stderr.isatty())
     for line in table(report, mistakes=mistakes, all_types=not brief):
         typer.echo(line)
