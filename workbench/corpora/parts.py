@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,8 @@ class _Parts:
             pass
         self.stop()
         if self._file is not None and self._path is not None:
+            with suppress(Exception):  # or else it tries to end the file when it is collected, and complains
+                self._writer.close()
             self._file.close()
             self._path.unlink(missing_ok=True)
         self._writer, self._file, self._path = None, None, None
@@ -248,9 +251,7 @@ class LocationParts(_Parts):
     def add_batch(self, batch: pa.RecordBatch) -> None:
         """Add many as a batch with the columns of ``schemas.LOCATIONS``, and the paths' class if it is known."""
         self._flush()
-        self._batches.append(batch if PATH_CLASS.name in batch.schema.names else with_path_class(batch))
-        if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
-            self._flush_batches()
+        self._gather(batch)
 
     def _flush(self) -> None:
         """Turn rows that came one by one into a batch, and write it when it is large."""
@@ -259,7 +260,12 @@ class LocationParts(_Parts):
         arrays = [_location_column(c, f.type) for c, f in zip(self._columns, LOCATIONS, strict=True)]
         for column in self._columns:
             column.clear()
-        self._batches.append(pa.record_batch(arrays, schema=LOCATIONS))
+        self._gather(pa.record_batch(arrays, schema=LOCATIONS))
+
+    def _gather(self, batch: pa.RecordBatch) -> None:
+        if self._batches and self._batches[0].schema != batch.schema:  # one knows the paths' class, one does not
+            self._flush_batches()
+        self._batches.append(batch)
         if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
             self._flush_batches()
 
@@ -269,6 +275,9 @@ class LocationParts(_Parts):
             self._batches = []
             self._rows_added += batch.num_rows
             self._send(batch)
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        super()._write(with_path_class(batch))
 
     def finish(self) -> tuple[list[CorpusFile], int]:
         """End the open part as :meth:`BlobParts.finish` does. Returns (files, locations) since the last time."""
