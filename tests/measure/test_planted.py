@@ -101,7 +101,8 @@ def test_verdicts(labels: list[Label], result: dict | None, outcomes: dict[str, 
     assert Counter(v.outcome for v in judge(labels, result, KNOWN)) == outcomes
 
 
-def test_what_the_engine_does_not_read_yet_is_judged_and_not_counted() -> None:
+def test_what_the_engine_does_not_read_is_judged_and_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.measure.verdict.NOT_COUNTED", frozenset({"utf-16"}))
     verdicts = judge([token(5, 9, "yaml, utf-16"), token(20, 24, "yaml, crlf")], None, KNOWN)
     assert [(v.outcome, v.counted) for v in verdicts] == [("missed", False), ("missed", True)]
 

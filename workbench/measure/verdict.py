@@ -80,7 +80,7 @@ def judge(labels: Sequence[Label], row: Mapping[str, Any] | None, known: Known) 
 def _snapped(match: Mapping[str, Any], labels: Sequence[Label]) -> Mapping[str, Any]:
     """An encoded match with the span of the label round it: a label is the whole value with its padding, a match the
     characters that hold the token."""
-    if not match["is_base64_encoded"]:
+    if not match.get("is_base64_encoded"):
         return match
     for label in labels:
         if label.type == match["secret_type"] and label.start <= match["start"] and match["end"] <= label.end:
