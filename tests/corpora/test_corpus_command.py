@@ -88,6 +88,17 @@ def test_what_goes_wrong_shows_in_the_exit_code(tmp_path: Path, workbench: Workb
         assert gone.stderr.startswith("Error: Corpus") and "Traceback" not in gone.stderr
 
 
+def test_many_repositories_may_be_listed_in_a_file(tmp_path: Path, workbench: Workbench) -> None:
+    for name in ("one", "two # three"):
+        Repository(tmp_path / "clones" / name).commit({"a.txt": name.encode()})
+    (tmp_path / "list.txt").write_text("# mine\nclones/one\n\n  clones/two # three\n")
+    added = workbench("add-git", "--list", tmp_path / "list.txt", "--corpus", tmp_path / "corpus")
+    assert added.returncode == 0 and added.stdout.startswith("2 repositories")
+    gone = workbench("add-git", "--list", tmp_path / "gone.txt", "--corpus", tmp_path / "corpus")
+    assert gone.returncode == 2 and "gone.txt: cannot be read as text" in gone.stderr
+    assert workbench("add-git", "--corpus", tmp_path / "corpus").returncode == 2
+
+
 def test_limits_are_given_in_mebibytes(tmp_path: Path, workbench: Workbench) -> None:
     repo = Repository(tmp_path / "app")
     repo.commit({"a.txt": b"x" * (1 << 20), "b.txt": b"x" * ((1 << 20) + 1)})

@@ -28,8 +28,14 @@ class KindOption(StrEnum):
 
 @app.command("add-git")
 def add_git(
-    paths: Annotated[list[Path], typer.Argument(help="Git repositories: work trees or bare.", metavar="PATH...")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Git repositories: work trees or bare.", metavar="PATH...")
+    ] = None,
+    *,
     corpus: CorpusOption,
+    list_file: Annotated[
+        Path | None, typer.Option("--list", help="A text file with more of them, one a line; # begins a comment line.")
+    ] = None,
     kind: Annotated[
         KindOption | None, typer.Option(help="What they are, where their remote 'origin' does not say.")
     ] = None,
@@ -41,14 +47,15 @@ def add_git(
     All references are read, not branches only, and commit messages too. Binary blobs, large ones and LFS pointers are
     left out and counted. Exit code 1 when a repository could not be read; the others are added.
     """
-    from workbench.corpora.git import add_repositories
+    from workbench.corpora.git import add_repositories, read_paths
     from workbench.corpora.remote import Kind
     from workbench.corpora.writer import CorpusWriter
 
+    folders = [*(paths or []), *(read_paths(list_file) if list_file else [])]
     with CorpusWriter(corpus, made="local git repositories' whole history (all refs)") as writer, _progress() as told:
         report = add_repositories(
             writer,
-            paths,
+            folders,
             kind=Kind(kind) if kind else None,
             name=name,
             max_blob_bytes=int(max_blob_mib * (1 << 20)),

@@ -83,6 +83,18 @@ def add_repositories(
         return _Run(writer, kind, name, max_blob_bytes).add(folders, progress)
 
 
+def read_paths(list_file: Path) -> list[Path]:
+    """Repositories listed in a text file, a path a line; a line that begins with ``#`` is a comment.
+
+    A path that is not absolute is below the list's folder. Raises UsageError when the file cannot be read.
+    """
+    try:
+        lines = list_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{list_file}: cannot be read as text: {error}. Give a list of paths, one a line") from error
+    return [list_file.parent / line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
 def open_objects(folder: Path) -> GitObjects:
     """The objects of the repository in ``folder``. Raises CorpusError when there is none that can be read."""
     return CommandObjects(folder) if is_sha256(folder) else LibgitObjects(folder)
