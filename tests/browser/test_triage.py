@@ -17,25 +17,16 @@ from workbench.engine.compiled import CompiledRules
 from workbench.rules.testtext import Filled
 from workbench.store.reader import StoreReader
 
-SET_UP = """
-from workbench.corpora.reader import Corpus, read_batches
-from workbench.engine.compiled import CompiledRules
-from workbench.engine.scan import scan_batches
-from workbench.lab.frames import flatten
-from workbench.lab.masking import Masker
+SET_UP = """from workbench.lab.session import Session
 from workbench.lab.triage import triage
-from workbench.rules.load import load
-corpus, rules = Corpus.open("corpus"), load(["rules.yaml"])
-compiled = CompiledRules(rules)
-found = flatten(out for s in corpus.shards() for out in scan_batches(read_batches(s), compiled))
-"""
-SHOW = 'triage(found, rules, corpus, "{store}", masker=Masker([compiled]), reviewer="{reviewer}")'
+session = Session("judged", rules="rules.yaml")"""
+SHOW = 'triage(session, store="{store}", reviewer="{reviewer}")'
 
 
 @pytest.fixture(scope="module")
 def corpus(server: Server, filled: Callable[..., Filled]) -> Corpus:
     (server.folder / "rules.yaml").write_text(HOUSE_RULES)
-    return make_corpus(server.folder / "corpus", filled)
+    return make_corpus(server.folder / "judged", filled)
 
 
 @pytest.fixture

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.reviewed import make_corpus, scan, tokens
+from tests.conftest import HOUSE_RULES
+from tests.lab.reviewed import make_corpus, tokens
 from tests.store.conftest import Child, child, fresh  # noqa: F401
 from tests.store.scanned import KEY
-from workbench.corpora.reader import Corpus
-from workbench.engine.compiled import CompiledRules
 from workbench.errors import UsageError, WrongKey
 from workbench.lab import triage as module
-from workbench.lab.masking import Masker
+from workbench.lab.session import Session
 from workbench.lab.triage import STATIC, Triage, triage
 from workbench.rules.testtext import Filled
 from workbench.store.key import KEY_VARIABLE, encode_key
@@ -25,8 +24,10 @@ from workbench.store.reader import StoreReader
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory, filled: Callable[..., Filled]) -> Corpus:
-    return make_corpus(tmp_path_factory.mktemp("judged") / "corpus", filled)
+def session(tmp_path_factory: pytest.TempPathFactory, filled: Callable[..., Filled]) -> Session:
+    folder = tmp_path_factory.mktemp("judged")
+    (folder / "rules.yaml").write_text(HOUSE_RULES)
+    return Session(make_corpus(folder / "corpus", filled), rules=folder / "rules.yaml", threads=1)
 
 
 @pytest.fixture
@@ -36,9 +37,8 @@ def store(tmp_path: Path, fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def show(corpus: Corpus, house: CompiledRules, store: Path) -> Callable[..., Triage]:
-    return lambda **named: triage(scan(corpus, house), house.rules, corpus, store, masker=Masker([house]),
-                                  **{"reviewer": "ann"} | named)
+def show(session: Session, store: Path) -> Callable[..., Triage]:
+    return lambda *names, **named: triage(session, *names, store=store, **{"reviewer": "ann"} | named)
 
 
 def send(widget: Triage, do: object, **more: object) -> dict:
@@ -71,6 +71,11 @@ def test_a_page_may_do_everything_a_review_does(show: Callable[..., Triage], sto
     assert repr(widget) == "Triage(0 of 6 judged: 0 true, 0 false, 0 unsure)"
 
 
+@pytest.mark.parametrize(("names", "total"), [((), 6), (("acme_pair",), 1), (("acme_token", "acme_id"), 6)])
+def test_what_is_judged_can_be_named(names: tuple[str, ...], total: int, show: Callable[..., Triage]) -> None:
+    assert show(*names, sample=None).view["progress"]["total"] == total
+
+
 @pytest.mark.parametrize("message", [
     # Nothing a page sends by mistake or malice raises, judges or changes anything
     None, "judge", {}, {"do": "drop"}, {"do": ["judge"]}, {"do": "judge"}, {"do": "judge", "key": 7, "verdict": "true"},
@@ -91,7 +96,7 @@ def test_a_wrong_verdict_is_a_sentence(show: Callable[..., Triage]) -> None:
     assert "Expected a verdict" in send(widget, "judge", key=widget.view["item"]["key"], verdict="maybe")["message"]
 
 
-def test_nothing_sent_to_the_page_holds_a_token(show: Callable[..., Triage], corpus: Corpus, house: CompiledRules) -> None:
+def test_nothing_sent_to_the_page_holds_a_token(show: Callable[..., Triage], session: Session) -> None:
     widget = show()
     sent = [json.dumps(widget.get_state("view"))]
     while widget.view["item"]:
@@ -99,7 +104,7 @@ def test_nothing_sent_to_the_page_holds_a_token(show: Callable[..., Triage], cor
             sent.append(json.dumps(send(widget, "place", key=widget.view["item"]["key"])))
         send(widget, "judge", key=widget.view["item"]["key"], verdict="unsure")
     everything = "".join(sent)
-    assert not [t for t in tokens(scan(corpus, house)) for k in range(len(t) - 8) if t[k : k + 9].decode() in everything]
+    assert not [t for t in tokens(session.found()) for k in range(len(t) - 8) if t[k : k + 9].decode() in everything]
 
 
 def test_what_waits_is_saved_as_soon_as_the_store_is_let_go(show: Callable[..., Triage], store: Path, child: Child,  # noqa: F811

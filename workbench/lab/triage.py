@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from workbench.corpora.reader import Corpus
 from workbench.errors import UsageError, WorkbenchError
 from workbench.lab.exhibit import Exhibits
-from workbench.lab.frames import Flat
-from workbench.lab.masking import Masker
-from workbench.lab.places import Places
 from workbench.lab.review import Review
 from workbench.lab.route import Filter
+from workbench.lab.session import Session
 from workbench.lab.subjects import draw
-from workbench.rules.rule import RuleSet
 from workbench.store.store import Store
 
 STATIC = Path(__file__).parent / "static"
@@ -111,18 +107,19 @@ class Triage(anywidget.AnyWidget):
         self._plan_retry()
 
 
-def triage(found: Flat, rules: RuleSet, corpus: Corpus, store: str | Path, *, masker: Masker,
-           types: Collection[str] | None = None, sample: int | None = 200, seed: int = 0, reviewer: str | None = None,
-           places: Places | None = None) -> Triage:
-    """The widget that judges what a scan of ``corpus`` with ``rules`` found, and keeps the labels in ``store``.
+def triage(session: Session, *names: str, store: str | Path, sample: int | None = 200, seed: int = 0,
+           reviewer: str | None = None) -> Triage:
+    """The widget that judges what the rules of ``session`` find in its corpus, and keeps the labels in ``store``.
 
-    ``types`` and ``sample`` (None: everything) say what is judged, as in :func:`workbench.lab.subjects.draw`; ``seed`` draws
-    another sample. ``reviewer`` is by default the user's login name. A store that is not there is made. Raises UsageError
-    for unknown types or a nameless reviewer, StoreError, StoreLocked or WrongKey when the store cannot be opened.
+    ``names`` are secret types or pairs; without any, all that may alert is judged. ``sample`` secrets are drawn (None:
+    all), ``seed`` draws others. ``reviewer`` is by default the user's login name. A store that is not there is made.
+    Raises UsageError for unknown names or a nameless reviewer, StoreError, StoreLocked or WrongKey when the store cannot be
+    opened, and what :meth:`Session.found` raises.
     """
+    found, rules = session.found(*names), session.rules
     labels = Store(store, wait_s=WAIT_S).labels
-    drawn = draw(found, rules, labels, types=types, size=sample, seed=seed)
-    exhibits = Exhibits(corpus, masker, rules, places)
+    drawn = draw(found, rules, labels, types=names or None, size=sample, seed=seed)
+    exhibits = Exhibits(session.corpus, session.masker(), rules, session.places)
     review = Review(drawn, labels, reviewer=_login() if reviewer is None else reviewer, rule_set_hash=rules.hash,
                     where=exhibits.path_classes(drawn.subjects))
     return Triage(review, exhibits)

@@ -128,10 +128,10 @@ function pressed(state, event) {
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey) return;
+  event.stopPropagation(); // the notebook takes arrow keys for itself, and not by way of a shortcut
   const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (!Object.hasOwn(KEYS, name)) return;
   event.preventDefault();
-  event.stopPropagation();
   if (!(event.repeat && ONCE.has(name))) KEYS[name](state);
 }
 
