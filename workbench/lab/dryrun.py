@@ -108,14 +108,14 @@ class DryRun:
         return self._spread("path_class")
 
     def _spread(self, column: str) -> Results:
-        matches = pd.DataFrame({"blob_id": self.flat.matches.column("blob_id").to_pylist(),
-                                "finding": self.flat.findings()})
-        where = self.places.of(matches["blob_id"]).select(["blob_id", column, "path"]).to_pandas()
-        joined = matches.drop_duplicates().merge(where, on="blob_id")
+        matches = pa.table({"blob_id": self.flat.matches.column("blob_id"), "finding": self.flat.findings()}).to_pandas()
+        where = self.places.of(matches["blob_id"]).select(["blob_id", column]).to_pandas()
+        joined = matches.drop_duplicates().merge(where, on="blob_id") if len(where) else pd.DataFrame({column: [], "finding": []})
         grouped = joined.groupby(column).agg(findings=("finding", "nunique"))
         grouped["places"] = where.groupby(column).size()
         grouped = grouped.sort_values(["findings", "places"], ascending=False).reset_index()
-        return results({c: pa.array(grouped[c]) for c in grouped.columns})
+        return results({column: pa.array(grouped[column], pa.string()), "findings": pa.array(grouped["findings"], pa.int64()),
+                        "places": pa.array(grouped["places"], pa.int64())})
 
     @property
     def dropped(self) -> Results:

@@ -3,8 +3,8 @@
 They come from one scan with the window at ``file``, which finds every part there is. For each other window the parts of a
 blob are assigned anew, not merely kept or dropped by their distance: a narrower window may give a part another partner. For
 blobs with up to five parts on a side this is exact for all windows at once (:mod:`workbench.lab.matchings`); triples, larger
-blobs, and blobs in which another pair of the rule competes for a part are given to the engine itself at up to
-:data:`MOST_WINDOWS` windows, evenly drawn from those at which anything can change.
+blobs, and blobs in which another pair of the rule competes for a part are given to the engine itself: at every window at
+which anything can change, or, where those are more than :data:`MOST_WINDOWS`, at the smaller ones and some of the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workbench.lab.frames import Flat
 from workbench.lab.matchings import NEVER, intervals, is_small, steps
 from workbench.rules.rule import Pair, RuleSet, Window, WindowUnit, build
 
-MOST_WINDOWS = 48
+MOST_WINDOWS = 128
 _MOST_COMBINATIONS = 20_000
 
 Solve = Callable[[int], frozenset[tuple[int, ...]]]
@@ -173,7 +173,9 @@ class PairParts:
             own = np.arange(*np.searchsorted(self.blob, (blob, blob + 1)))
             sides = [self._parts(own[self.side[own] == k]) for k in range(sizes.shape[1])]
             solve = self._by_engine(int(blob), unit) if self._has_rival(int(blob)) else self._by_assignment(sides, unit)
-            rows = list(_as_intervals(list(steps(_windows(sides, unit), solve, most=MOST_WINDOWS))))
+            own_size = [self._pair.window.size] if self._pair.window.unit == unit else []
+            found = steps(_windows(sides, unit), solve, most=MOST_WINDOWS, always=own_size)
+            rows = list(_as_intervals(list(found)))
             if rows:
                 yield (np.array([r[0] for r in rows]), *(np.array([r[k] for r in rows], np.int64) for k in (1, 2)))
 

@@ -25,7 +25,7 @@ CONTEXT_BYTES = 60
 _LOOK_BYTES = 600
 """How far beyond a context a run is followed: a token that is cut by the edge must not pass for a short word."""
 
-_RUN = re.compile(rb"[A-Za-z0-9+/_=~.-]{16,}")
+_RUN = re.compile(rb"[A-Za-z0-9+/_~.-]{16,}={0,2}")
 _PIECE = re.compile(rb"[A-Za-z0-9]+")
 _UUID = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _PASSWORD_IN_ADDRESS = re.compile(rb"://[^\s/:@\"'<>]{0,100}:([^\s/@\"'<>]{3,200})@")
@@ -81,10 +81,14 @@ def masked(blob: bytes | memoryview, shown: tuple[int, int], spans: Spans) -> st
     for start, end in sorted(hidden, key=lambda s: (s[0], -s[1])):
         if end <= at:
             continue
-        out.append(_shown(blob[at : max(at, start)]))
+        if start > at:
+            out.append(_shown(blob[at:start]))
         # What an earlier span has begun to hide, or the range cuts, shows nothing of its own.
         whole = start >= at and start >= low and end <= high
-        out.append(mask_token(bytes(blob[start:end])) if whole else MASK)
+        if whole:
+            out.append(mask_token(bytes(blob[start:end])))
+        elif not out or out[-1] != MASK:
+            out.append(MASK)
         at = min(end, high)
     out.append(_shown(blob[at:high]))
     return "".join(out)
@@ -124,7 +128,7 @@ _CLASS = bytes(57 if 48 <= b <= 57 else 65 if 65 <= b <= 90 else 97 if 97 <= b <
                for b in range(256))
 
 
-def shape(token: bytes, *, longest: int = 48) -> str:
+def shape(token: bytes, *, longest: int = 32) -> str:
     """The token with every letter as ``a`` or ``A`` and every digit as ``9``: tells a path from a random string.
 
     Other characters than those of paths and tokens are ``*``; what goes on beyond ``longest`` bytes is left out.

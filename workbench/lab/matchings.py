@@ -9,10 +9,10 @@ as the engine has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 
 import numpy as np
@@ -120,19 +120,21 @@ def _spans_of(chosen: np.ndarray, needs: np.ndarray, table: np.ndarray, offset: 
     return Intervals(row + offset, cell // m, cell % m, needs[row, step], padded[row, stop + 1])
 
 
-def steps(windows: np.ndarray, solve: object, *, most: int) -> Iterator[tuple[int, frozenset]]:
+def steps(windows: np.ndarray, solve: Callable[[int], frozenset], *, most: int, always: Sequence[int] = ()) -> Iterator[tuple[int, frozenset]]:
     """(window, what ``solve(window)`` gives from there on) wherever that changes, over sorted ``windows``.
 
     Between two windows with one answer nothing changes, because a wider window only adds candidates; so few are solved.
-    Of more than ``most`` windows only so many, evenly drawn, are looked at.
+    Of more than ``most`` windows only so many are looked at: the smaller half of them, and ever fewer of the wide ones; ``always`` are looked at in any case.
     """
     if len(windows) > most:
-        windows = windows[np.unique(np.linspace(0, len(windows) - 1, most).astype(int))]
+        wide = np.geomspace(most // 2, len(windows) - 1, most // 2)
+        windows = windows[np.unique(np.concatenate((np.arange(most // 2), wide.astype(int))))]
+    windows = np.unique(np.append(windows, np.array(always, np.int64)))
     known: dict[int, frozenset] = {}
 
     def at(k: int) -> frozenset:
         if k not in known:
-            known[k] = solve(int(windows[k]))  # type: ignore[operator]
+            known[k] = solve(int(windows[k]))
         return known[k]
 
     def split(low: int, high: int) -> None:
@@ -144,8 +146,11 @@ def steps(windows: np.ndarray, solve: object, *, most: int) -> Iterator[tuple[in
 
     if not len(windows):
         return
-    at(0), at(len(windows) - 1)
-    split(0, len(windows) - 1)
+    fixed = sorted({0, len(windows) - 1, *(int(k) for k in np.searchsorted(windows, np.array(always, np.int64)))})
+    for k in fixed:
+        at(k)
+    for low, high in pairwise(fixed):
+        split(low, high)
     before: frozenset = frozenset()
     for k in sorted(known):
         if known[k] != before:

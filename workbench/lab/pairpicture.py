@@ -86,7 +86,7 @@ def _text(value: object) -> str:
 def _box(m: Mapping, axis: _Axis, n: int, rows: Mapping[str, float], pair: Pair, paired: bool) -> str:
     (left, right), y = axis.boxes[n], rows[m["secret_type"]]
     color = _COLORS[pair.parts.index(m["secret_type"])]
-    name = m["secret_type"] if len(m["secret_type"]) <= 22 else "…" + m["secret_type"][-21:]
+    name = m["secret_type"] if len(m["secret_type"]) <= 19 else "…" + m["secret_type"][-18:]
     style = f'fill="{color}" fill-opacity="{0.28 if paired else 0.06}" stroke="{color}"'
     dash = "" if paired else ' stroke-dasharray="4 3"'
     return (f'<rect x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{_HEIGHT}" rx="3" {style}{dash}/>'

@@ -182,13 +182,13 @@ class RuleFiles:
         names = list(names)
         return ruletests.run(self._closures({self.file_of(n) for n in names}), only=names)
 
-    def check(self) -> list[Path]:
+    def check(self, *, in_place: bool = True) -> list[Path]:
         """The edited files, once they may be saved: lint has no error and every test of theirs passes.
 
-        Raises RulesError with every problem, UsageError when a file was changed by someone else meanwhile.
+        Raises RulesError with every problem, and with ``in_place`` UsageError when someone else changed a file meanwhile.
         """
         files = self.changed_files()
-        for file in files:
+        for file in files if in_place else ():
             on_disk = _read(file) if file.exists() else None
             if on_disk != self._saved.get(file):
                 raise UsageError(f"{_name(file)} was changed by another program since this session read it; open a new "
@@ -210,7 +210,7 @@ class RuleFiles:
 
         ``to`` is another folder for them. Raises what :meth:`check` raises, and UsageError when they cannot be written.
         """
-        files = self.check()
+        files = self.check(in_place=to is None)
         if files and not to and any("_shipped" in f.parts for f in files):
             raise UsageError("The shipped rules are a part of the installed package; save to a folder of your own "
                              "with to='rules', and open the next session with rules='rules'")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import hyperscan
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.compiled import CompiledRules
@@ -213,7 +214,7 @@ class CorpusScan:
             if self._stop.is_set():
                 return
             yield batch
-            size = batch.column("content").nbytes
+            size = pc.sum(pc.binary_length(batch.column("content"))).as_py() or 0
             part.blobs += batch.num_rows
             part.content_bytes += size
             told(size)

@@ -155,8 +155,7 @@ class Session:
         """
         content, title = self._content(text)
         rules = self._together(names) if names else self.rules
-        types = [t for n in names for t in (rules.pairs[n].parts if n in rules.pairs else [n])]
-        return explaining.why(content, self._engines.of(rules), self.masker(), types=types, title=title)
+        return explaining.why(content, self._engines.of(rules), self.masker(), names=names, title=title)
 
     def explain(self, match: Row) -> explaining.Why:
         """Why one row of :meth:`matches`, :meth:`pairs`, :meth:`near_misses` or of a comparison is what it is: the lines
@@ -170,8 +169,8 @@ class Session:
         spans = [Span(int(a), int(b)) for a, b in edges]
         rules = self._rule(str(row["type"]))
         where = f"{row.get('repository')}/{row.get('path')}, line {row.get('line')}"
-        names = rules.pairs[row["type"]].parts if row["type"] in rules.pairs else (row["type"],)
-        return explaining.why(content, self._engines.of(rules), self.masker(), types=names, title=where, spans=spans)
+        return explaining.why(content, self._engines.of(rules), self.masker(), names=[str(row["type"])], title=where,
+                              spans=spans)
 
     # -- edits ---------------------------------------------------------------------------------------------------------
 

@@ -89,7 +89,7 @@ class Specimens:
         for row in (row for out in found for row in out.to_pylist()):
             blob_id = row["blob_id"]
             for match in row["matches"]:
-                number = rank(match["secret_type"], match["token"]) if self._draw else 0
+                number = rank(match["secret_type"], match["token"]) if self._draw is not None else 0
                 if self._draw is None or self._draw.wants(number, key_of(blob_id, match)):
                     chosen.setdefault(blob_id, []).append((number, match))
             if blob_id in chosen:

@@ -18,15 +18,17 @@ from workbench.lab.masking import CLOSE, OPEN
 
 SHOWN_ROWS = 20
 _SHOWN_CHARACTERS = 240
-_HIDDEN = frozenset({"start", "end", "starts", "ends", "end_line", "url", "blob_id", "format_index"})
+_HIDDEN = frozenset({"column", "start", "end", "starts", "ends", "end_line", "url", "blob_id", "format_index"})
 """Columns that programs need and people do not; they are in the frame all the same."""
 
 STYLE = """<style>
 .wb{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;color:var(--jp-ui-font-color1,#1b1f24)}
-.wb table{border-collapse:collapse;margin:4px 0 8px}
+.wb table{border-collapse:collapse;margin:4px 0 8px;font-size:inherit;color:inherit}
 .wb th,.wb td{text-align:left;vertical-align:top;padding:3px 10px 3px 0;border-bottom:1px solid var(--jp-border-color2,#d0d7de);
 max-width:60em;font-weight:normal}
 .wb thead th{color:var(--jp-ui-font-color2,#57606a);border-bottom-width:2px}
+.wb td.c{min-width:26em}
+.wb td.s code{white-space:nowrap}
 .wb td.n{text-align:right;font-variant-numeric:tabular-nums}
 .wb code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px;background:none;
 color:inherit;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -138,4 +140,8 @@ def _cell(column: str, value: object, is_number: bool) -> str:
     if column != "context" and len(text) > _SHOWN_CHARACTERS:
         text = text[:_SHOWN_CHARACTERS] + "…"
     text = _text(text).replace(OPEN, "<mark>").replace(CLOSE, "</mark>")
-    return f"<td><code>{text}</code></td>" if column in ("context", "secret", "shape", "path") else f"<td>{text}</td>"
+    if column == "context":
+        return f'<td class="c"><code>{text}</code></td>'
+    if column in ("secret", "secrets", "shape"):
+        return f'<td class="s"><code>{text}</code></td>'
+    return f"<td><code>{text}</code></td>" if column == "path" else f"<td>{text}</td>"

@@ -48,17 +48,18 @@ class Why:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-def why(text: bytes, compiled: CompiledRules, masker: Masker, *, types: Sequence[str] = (), title: str = "",
+def why(text: bytes, compiled: CompiledRules, masker: Masker, *, names: Sequence[str] = (), title: str = "",
         spans: Sequence[Span] = ()) -> Why:
-    """Explain ``text`` under ``compiled``; with ``types`` only those secret types. ``spans`` get an excerpt."""
+    """Explain ``text`` under ``compiled``; with ``names`` only those secret types and pairs. ``spans`` get an excerpt."""
+    named = [p for p in compiled.pairs if p.type in names]
+    types = [t for t in names if t in compiled.rules.secret_types] + [t for p in named for t in p.parts]
     rows = [r for out in scan_batches([blob_batch([("text", text)])], compiled) for r in out.to_pylist()]
-    pairs = [p for p in compiled.pairs if not types or set(types) & {p.type, *p.parts}]
+    pairs = named or [p for p in compiled.pairs if not types or set(types) & set(p.parts)]
     starts = [0, *(k + 1 for k, b in enumerate(text) if b == 10)] if rows else []
     pictures = tuple(filter(None, (draw(p, r, starts) for p in pairs for r in rows)))
-    only = tuple(t for t in types if t in compiled.rules.secret_types)
     shown: tuple[str, ...] = ()
     if spans:
         hidden = masker.spans([("text", text)])["text"]
         shown = tuple(f"{line.number or '':>6}  {''.join(t for t, _ in line.pieces)}"
                       for part in excerpts(text, list(spans), hidden) for line in part)
-    return Why(title, explain(text, compiled, types=only), pictures, shown)
+    return Why(title, explain(text, compiled, types=tuple(dict.fromkeys(types))), pictures, shown)
