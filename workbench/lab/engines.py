@@ -13,11 +13,12 @@ from workbench.errors import RulesError, WorkbenchError
 from workbench.lab.masking import Masker
 from workbench.lab.rulefiles import RuleFiles
 from workbench.lab.scanning import MeteredRules
-from workbench.rules.load import load
+from workbench.rules.cached import folder, load
 from workbench.rules.rule import RuleSet
 from workbench.shipped import rules_folder
 
 _KEPT = 16
+_MOST_UNCACHED = 30
 
 
 class Engines:
@@ -39,7 +40,9 @@ class Engines:
         with self._lock:
             found = self._made.get(rules.hash)
             if found is None or found.rules.secret_types != rules.secret_types or found.rules.pairs != rules.pairs:
-                found = self._made[rules.hash] = MeteredRules(rules)
+                # A few rules compile faster than a file is written, and an author makes new ones all day.
+                large = len(rules.secret_types) > _MOST_UNCACHED
+                found = self._made[rules.hash] = MeteredRules(rules, cache=folder() if large else None)
             self._made.move_to_end(rules.hash)
             while len(self._made) > _KEPT:
                 self._made.popitem(last=False)
@@ -57,15 +60,15 @@ class Engines:
 _SHIPPED = threading.Lock()
 
 
-def _shipped(folder: Path) -> CompiledRules | None:
+def _shipped(shipped: Path) -> CompiledRules | None:
     """The shipped rules compiled, once a process; None when they do not load (they only mask here)."""
     with _SHIPPED:  # two sessions that ask together wait for one reading
-        return _read_shipped(folder)
+        return _read_shipped(shipped)
 
 
 @lru_cache(maxsize=1)
-def _read_shipped(folder: Path) -> CompiledRules | None:
+def _read_shipped(shipped: Path) -> CompiledRules | None:
     try:
-        return CompiledRules(load([folder]))
+        return CompiledRules(load([shipped]), cache=folder())
     except RulesError:
         return None

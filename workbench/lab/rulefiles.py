@@ -1,7 +1,7 @@
 """Rule files are the rules of a session as text: as they were opened, and as they have been edited since.
 
 Only the files that an edited rule needs are read again after an edit. The whole set, which takes seconds when it is
-GitHub's catalogue, is read once, in the background.
+GitHub's catalogue and was never read before, is read once, in the background.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from workbench.errors import RulesError, UsageError
 from workbench.lab import editing
 from workbench.measure import ruletests
-from workbench.rules import load
+from workbench.rules import cached, load
 from workbench.rules.lint import check_loaded
 from workbench.rules.problem import Problem
 from workbench.rules.rule import RuleSet, build
@@ -52,7 +52,7 @@ class RuleFiles:
 
     def _read_whole(self) -> None:
         try:
-            self._whole.set_result(load.rule_set(load.check_sources([(_name(f), t) for f, t in self._saved.items()])))
+            self._whole.set_result(cached.load([_shortest(f) for f in self._saved]))
         except BaseException as error:  # noqa: BLE001  it is raised where the set is asked for
             self._whole.set_exception(error)
 
@@ -266,12 +266,16 @@ def _names(loaded: load.Loaded) -> set[str]:
     return {i.type for f in loaded.files for _, i in (*load.numbered(f.text.secrets), *load.numbered(f.text.pairs))}
 
 
-def _name(file: Path) -> str:
+def _shortest(file: Path) -> Path:
     """The file as problems print it: as short as it can be said from here."""
     try:
-        return str(file.relative_to(Path.cwd()))
+        return file.relative_to(Path.cwd())
     except ValueError:
-        return str(file)
+        return file
+
+
+def _name(file: Path) -> str:
+    return str(_shortest(file))
 
 
 def _read(file: Path) -> str:

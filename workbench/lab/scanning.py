@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import hyperscan
 import numpy as np
@@ -42,8 +43,8 @@ Look = Callable[[pa.RecordBatch, Sequence[pa.RecordBatch]], None]
 class MeteredRules(CompiledRules):
     """Compiled rules that count what the search for triggers costs, over all scans they are used for."""
 
-    def __init__(self, rules: RuleSet) -> None:
-        super().__init__(rules)
+    def __init__(self, rules: RuleSet, *, cache: Path | None = None) -> None:
+        super().__init__(rules, cache=cache)
         self._lock = threading.Lock()
         self._trigger_s = self._scan_s = 0.0
         self._hits = 0

@@ -34,6 +34,7 @@ from workbench.lab.sweep import Sweep
 from workbench.lab.tables import Results
 from workbench.lab.truth import PairTruth, planted_pairs
 from workbench.model import Secret, Span
+from workbench.rules import cached
 from workbench.rules.rule import RuleSet, build
 from workbench.shipped import rules_folder
 
@@ -125,6 +126,22 @@ class Session:
             raise UsageError(f"{chosen} is new, so there is nothing to compare it with; dry_run({chosen!r}) shows all it "
                              "finds") from None
         return self.compare_sets(before, after)
+
+    def compare_files(self, after: Path | str | Sequence[Path | str], name: str | None = None) -> comparing.Comparison:
+        """This session's rules against those of other files: the rule of ``name``, or every rule that both have and that
+        finds other things. Raises UsageError when there is none."""
+        others = cached.load([after] if isinstance(after, Path | str) else list(after))
+        mine = self.rules
+        if name is not None:
+            chosen = [others.rule_of().get(name, "")], [mine.rule_of().get(name, "")]
+            if not (chosen[0][0] and chosen[1][0]):
+                raise UsageError(f"Expected a secret type or pair of both rule sets but got {name!r}")
+        else:
+            changed = [n for n, r in others.rules.items() if n in mine.rules and mine.rules[n].hash != r.hash]
+            chosen = changed, changed
+            if not changed:
+                raise UsageError("Expected rules that differ but both rule sets find the same; name a rule to see it all the same")
+        return self.compare_sets(mine.subset(chosen[1]), others.subset(chosen[0]))
 
     def compare_sets(self, before: RuleSet, after: RuleSet) -> comparing.Comparison:
         """As :meth:`compare`, of any two rule sets."""
