@@ -236,6 +236,20 @@ secrets:
     assert scan_texts(compiled, b"HOST" + b"a" * 1_000 + b"b")[0]["matches"][0]["end"] == 1_005
 
 
+def test_a_blob_made_to_keep_the_scan_busy_is_a_counted_skip() -> None:
+    """Every byte of a megabyte begins a candidate of 65,000 bytes that the entropy check refuses."""
+    compiled = CompiledRules(rules_of(r"""
+provider: Busy
+secrets:
+  - {type: busy, name: B, formats: [{pattern: '[a-z]{20,}', before: '[a-z ]', min_entropy: 4, placeholders: keep,
+     near: {keywords: [busybee], window: file}}]}
+"""))
+    (row,) = scan_texts(compiled, b"BUSYBEE " + b"ab" * 500_000)
+    assert row["skipped"] == "too_many_candidates" and row["matches"] == []
+    (row,) = scan_texts(compiled, b"BUSYBEE " + b"ab" * 1_000 + b" abcdefghijklmnopqrstuvwxyz")
+    assert row["skipped"] is None and len(row["matches"]) == 1
+
+
 def test_a_trace_says_which_stage_dropped_a_candidate(house: CompiledRules) -> None:
     secret = token(house, "acme_token")
     wrong = spoil_checksum(house.rules.secret_types["acme_token"], 0, seed=3)

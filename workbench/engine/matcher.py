@@ -41,8 +41,23 @@ class Match:
         return f"Match({self.secret_type}, [{self.start}, {self.end}), line {self.start_line})"
 
 
+LEAST_WORK = 512 << 20
+"""What confirming one blob may cost at least, in bytes read by RE2; it grows with the blob."""
+
+_WORK_A_BYTE = 64
+_WORK_A_CANDIDATE, _WORK_A_TOKEN_BYTE = 2_000, 20  # a candidate's checks, in the time RE2 takes for so many bytes
+
+
+class TooMuchWork(Exception):
+    """A blob with so many candidates that confirming them would not end; it is skipped and counted."""
+
+
 class BlobMatcher:
-    """The matches of one blob. ``blob`` is a view of its bytes; nothing here copies them."""
+    """The matches of one blob. ``blob`` is a view of its bytes; nothing here copies them.
+
+    Every search is linear, but a hostile blob can ask for one at every byte: beyond a budget of work
+    :class:`TooMuchWork` is raised.
+    """
 
     def __init__(self, blob: memoryview, compiled: CompiledRules, trace: Trace | None) -> None:
         self._blob = blob
@@ -51,6 +66,12 @@ class BlobMatcher:
         # By (type, start, end, format): the decoded token of an encoded one, None of one that stands as it is.
         self._found: dict[tuple[str, int, int, int], bytes | None] = {}
         self._lines: Lines | None = None
+        self._work_left = LEAST_WORK + _WORK_A_BYTE * len(blob)
+
+    def _spend(self, work: int) -> None:
+        self._work_left -= work
+        if self._work_left < 0:
+            raise TooMuchWork
 
     @property
     def lines(self) -> Lines:
@@ -109,6 +130,7 @@ class BlobMatcher:
         seen = False
         while position <= stop:
             found = fmt.whole.search(self._blob, position, stop)
+            self._spend((stop if found is None else found.end()) - position)
             if found is None:
                 return seen
             start, end = found.span(fmt.group)
@@ -128,6 +150,7 @@ class BlobMatcher:
         """Confirm a format in the decoded run of base64 round its encoded head."""
         self._note(fmt, "trigger", trigger_start, trigger_start + len(head.characters))
         run, at = run_round(self._blob, trigger_start, head)
+        self._spend(_WORK_A_CANDIDATE + _WORK_A_TOKEN_BYTE * len(run.text))
         if at >= 0:
             self._judge_decoded(fmt, run, at)
 
@@ -199,6 +222,7 @@ class BlobMatcher:
 
     def _judge(self, fmt: CompiledFormat, start: int, end: int, *, decoded: bytes | None = None) -> bool:
         """Keep the candidate if every check of its format holds; ``decoded`` is the token of an encoded one."""
+        self._spend(_WORK_A_CANDIDATE + _WORK_A_TOKEN_BYTE * (end - start))
         key = fmt.secret_type, start, end, fmt.index
         if key in self._found:
             return True

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from workbench.engine.compiled import CompiledRules
-from workbench.engine.matcher import BlobMatcher, Match
+from workbench.engine.matcher import BlobMatcher, Match, TooMuchWork
 from workbench.engine.pairs import FoundPair, NearMiss, find_pairs
 from workbench.engine.trace import Trace
 from workbench.engine.utf16 import Utf16Text, is_utf16
@@ -31,8 +31,8 @@ def scan_batches(batches: Iterable[pa.RecordBatch], ruleset: CompiledRules, *, m
     """Scan batches of blobs; yields one batch of :data:`workbench.schemas.SCAN_RESULTS` for each, in order.
 
     ``batches`` need the columns ``blob_id`` and ``content`` (``large_binary``). A row stands in the results only when
-    its blob has a match or was skipped: ``null_content``, or ``too_large`` beyond ``most_blob_bytes``. ``trace``
-    collects what became of every candidate. One call serves one thread; threads share ``ruleset``.
+    its blob has a match or was skipped: ``null_content``, ``too_large`` beyond ``most_blob_bytes``, or
+    ``too_many_candidates`` when it is made to keep the confirm stage busy for ever. ``trace`` collects what became of every candidate. One call serves one thread; threads share ``ruleset``.
     """
     scratch = ruleset.scratch()
     for batch in batches:
@@ -61,12 +61,12 @@ def _scan_batch(batch: pa.RecordBatch, ruleset: CompiledRules, scratch: list[hyp
         result = _scan_blob(values[start:stop], hits, ruleset, trace)
         if result is not None:
             wide.discard(row)  # it only begins like UTF-16
-            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, "skipped": None, **result})
+            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, **result})
     for row in sorted(wide):
         start, stop = int(offsets[row]), int(offsets[row + 1])
         result = _scan_wide(values[start:stop], ruleset, scratch, trace)
         if result is not None:
-            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, "skipped": None, **result})
+            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, **result})
     for row, reason in skipped.items():
         size = int(offsets[row + 1] - offsets[row])
         out.append({"row": row, "blob_id": ids[row].as_py(), "size": size, "skipped": reason, "matches": [],
@@ -167,13 +167,16 @@ def _scan_wide(blob: memoryview, ruleset: CompiledRules, scratch: list[hyperscan
 
 def _scan_blob(blob: memoryview, hits: Iterable[tuple[int, int]], ruleset: CompiledRules,
                trace: Trace | None) -> dict | None:
-    matches = BlobMatcher(blob, ruleset, trace).matches(hits)
+    try:
+        matches = BlobMatcher(blob, ruleset, trace).matches(hits)
+    except TooMuchWork:
+        return {"skipped": "too_many_candidates", "matches": [], "pairs": [], "near_misses": []}
     if not matches:
         return None
     for match in matches:
         match.alertable = match.secret_type not in ruleset.part_types
     pairs, misses = find_pairs(matches, ruleset.pairs) if ruleset.pairs else ([], [])
-    return {"matches": [_match_row(m) for m in matches], "pairs": [_pair_row(p) for p in pairs],
+    return {"skipped": None, "matches": [_match_row(m) for m in matches], "pairs": [_pair_row(p) for p in pairs],
             "near_misses": [_miss_row(n) for n in misses]}
 
 
