@@ -24,14 +24,32 @@ app = typer.Typer(
 
 def _register() -> None:
     """Attach each group's module; they import what they need inside, so that ``--help`` stays quick."""
-    from workbench.cli import batch, corpus, demo, explain, export, ingest, rules, store, synthesize
+    from workbench.cli import (
+        batch,
+        corpus,
+        demo,
+        explain,
+        export,
+        ingest,
+        lab,
+        rules,
+        rules_drafts,
+        rules_files,
+        store,
+        synthesize,
+    )
 
     ingest.register(corpus.app)
     corpus.app.command("synthesize")(synthesize.synthesize)
     corpus.app.command("measure")(synthesize.measure)
     app.add_typer(corpus.app, name="corpus")
+    rules_files.register(rules.app)
+    rules_drafts.register(rules.app)
     app.add_typer(rules.app, name="rules")
     app.command("explain")(explain.explain)
+    app.command("dry-run")(lab.dry_run)
+    app.command("compare")(lab.compare)
+    app.command("lab")(lab.lab)
     app.command("batch")(batch.batch)
     app.command("export")(export.export)
     app.add_typer(store.app, name="store")

@@ -62,7 +62,8 @@ class Compilation:
 def compile_rules(rules: RuleSet) -> Compilation:
     """Work out the compilation of ``rules``. Raises :class:`RulesError` when Hyperscan refuses a trigger."""
     parts = rules.part_types()
-    table, bearings = TriggerTable(), []
+    table = TriggerTable()
+    bearings: list[Bearings] = []
     for secret in rules.secret_types.values():
         for fmt in secret.formats:
             search: Search = search_way(fmt, is_part=secret.type in parts) or "partner"

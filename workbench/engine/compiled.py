@@ -102,8 +102,9 @@ class CompiledRules:
         Raises :class:`RulesError` for an empty rule set, or when Hyperscan refuses a trigger.
         """
         if not rules.secret_types:
-            raise RulesError(["rules: got no secret type, expected at least one, do load rules (a scan with no rules "
-                              "must not report that nothing was found)"])
+            problem = ("rules: got no secret type, expected at least one, do load rules (a scan with no rules must not "
+                       "report that nothing was found)")
+            raise RulesError([problem])
         self.rules = rules
         self.hash = rules.hash
         self.part_types = rules.part_types()

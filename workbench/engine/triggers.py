@@ -179,6 +179,7 @@ def _database(table: TriggerTable, entries: list[tuple[int, str]]) -> hyperscan.
         database.compile(expressions=expressions, ids=list(range(len(expressions))), elements=len(expressions),
                          flags=flags)
     except hyperscan.HyperscanError as error:
-        raise RulesError([f"rules: got triggers that Hyperscan refuses ({error}), expected it to compile them, do run "
-                          "workbench rules check, which names the format"]) from None
+        problem = (f"rules: got triggers that Hyperscan refuses ({error}), expected it to compile them, do run workbench "
+                   "rules check, which names the format")
+        raise RulesError([problem]) from None
     return database

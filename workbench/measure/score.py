@@ -11,8 +11,9 @@ found by this engine, on purpose: it is *missed*, and counted again as *needs_pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from workbench.engine.compiled import CompiledRules
@@ -21,6 +22,7 @@ from workbench.engine.trace import Fate, Trace
 from workbench.measure.examples import Example
 from workbench.measure.rate import Rate
 from workbench.model import Span
+from workbench.rules.judge import refusal
 from workbench.rules.rule import RuleSet, build
 
 Outcome = Literal["found", "made_up", "missed", "quiet", "flagged", "uncovered"]
@@ -33,8 +35,8 @@ _STAGES = ("trigger", "before", "pattern", "after", "must_match", "must_not_matc
 @dataclass(frozen=True, slots=True)
 class Scored:
     """What became of one example. ``slug`` is the secret type it counts for; ``stage`` the furthest that a candidate of
-    its types came over the secret, "" when none began; ``needs_partner`` that its types are searched only round partners
-    and none stands in the text."""
+    its types came over the secret, "" when none began; ``needs_partner`` that the secret would be a token of its type if
+    its partner stood in the text."""
 
     example: Example
     outcome: Outcome
@@ -95,6 +97,20 @@ class Score:
     def uncovered(self) -> int:
         return sum(s.outcome == "uncovered" for s in self.scored)
 
+    def lines(self, *, all_types: bool = False) -> Iterator[str]:
+        """What people read: found and missed a secret type (with ``all_types`` also where nothing went wrong), and rates."""
+        yield f"{'secret type':<50} {'found':>6} {'made up':>8} {'missed':>7} {'of':>4}   {'flagged':>7} {'of':>4}"
+        for slug, t in self.per_slug.items():
+            if all_types or t.missed or t.flagged:
+                yield f"{slug:<50} {t.found:>6} {t.made_up:>8} {t.missed:>7} {t.positives:>4}   {t.flagged:>7} {t.negatives:>4}"
+        t = self.total
+        yield ""
+        yield f"found of those not made up  {t.found_rate}"
+        yield f"found of all                {t.raw_rate}"
+        yield f"flagged of negatives        {t.flagged_rate}"
+        yield (f"made up {t.made_up}, missed {t.missed} ({t.needs_partner} of them parts that stand without their partner), "
+               f"uncovered {self.uncovered}")
+
     def to_json(self) -> dict[str, Any]:
         """Plain data: counts, rates with their intervals (95 %, Wilson), counts a slug. No text, no token."""
         rates = {"found_of_real": self.total.found_rate, "found_of_all": self.total.raw_rate,
@@ -108,14 +124,14 @@ def _rate_json(rate: Rate) -> dict[str, Any]:
     return {"k": rate.k, "n": rate.n, "value": rate.value, "low": rate.low, "high": rate.high}
 
 
-def score(examples: Sequence[Example], rules: RuleSet, *, compile: Callable[[RuleSet], CompiledRules] = CompiledRules) -> Score:
-    """Score ``rules`` on ``examples``. ``compile`` makes rules ready, for callers that keep compiled rules."""
+def score(examples: Sequence[Example], rules: RuleSet, *, cache: Path | None = None) -> Score:
+    """Score ``rules`` on ``examples``. ``cache`` is a folder for compiled rules, as :class:`CompiledRules` takes it."""
     covered = [e for e in examples if any(s in rules.secret_types for s in e.slugs)]
-    compiled = compile(rules)
+    compiled = CompiledRules(rules, cache=cache)
     plain = list(_scan(covered, compiled))
     open_ones = [k for k, (rows, _) in enumerate(plain)
                  if covered[k].kind == "positive" and not _matching(covered[k], rows)]
-    lenient = compile(without_made_up_checks(rules))
+    lenient = CompiledRules(without_made_up_checks(rules), cache=cache)
     again = {k: rows for k, (rows, _) in zip(open_ones, _scan([covered[k] for k in open_ones], lenient), strict=True)}
     outcomes = {id(e): _judge(e, rows, fates, again.get(k, []), compiled)
                 for k, (e, (rows, fates)) in enumerate(zip(covered, plain, strict=True))}
@@ -124,7 +140,8 @@ def score(examples: Sequence[Example], rules: RuleSet, *, compile: Callable[[Rul
 
 
 def _counted(scored: tuple[Scored, ...]) -> Score:
-    total, per_slug = Tally(), {}
+    total = Tally()
+    per_slug: dict[str, Tally] = {}
     for s in scored:
         if s.outcome != "uncovered":
             total.add(s)
@@ -170,7 +187,7 @@ def _judge(example: Example, matches: Sequence[dict], fates: Sequence[Fate], len
     anyway = _matching(example, lenient)
     if anyway:
         return Scored(example, "made_up", anyway[0]["secret_type"], _furthest(example, fates))
-    return Scored(example, "missed", slug, _furthest(example, fates), _needs_partner(example, matches, compiled))
+    return Scored(example, "missed", slug, _furthest(example, fates), _needs_partner(example, compiled))
 
 
 def _furthest(example: Example, fates: Sequence[Fate]) -> str:
@@ -180,8 +197,15 @@ def _furthest(example: Example, fates: Sequence[Fate]) -> str:
     return max(stages, key=_STAGES.index, default="")
 
 
-def _needs_partner(example: Example, matches: Sequence[dict], compiled: CompiledRules) -> bool:
-    """Whether all formats of the example's types are searched only round partners, of which the text has none."""
-    ways = {f.search for f in compiled.formats if f.secret_type in example.slugs}
-    partners = {part for pair in compiled.pairs if set(pair.parts) & set(example.slugs) for part in pair.parts}
-    return ways == {"partner"} and not any(m["secret_type"] in partners for m in matches)
+def _needs_partner(example: Example, compiled: CompiledRules) -> bool:
+    """Whether the secret passes as a token of a format that is searched only round its partner."""
+    spans = example.spans()
+    for fmt in compiled.formats:
+        if fmt.search == "partner" and fmt.secret_type in example.slugs:
+            at = 0
+            while found := fmt.whole.search(example.text, at, len(example.text)):
+                start, end = found.span(fmt.group)
+                if any(Span(start, end).overlaps(s) for s in spans) and refusal(fmt.format, example.text[start:end]) is None:
+                    return True
+                at = found.start() + 1
+    return False

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.engine.compiled import CompiledRules
+from workbench.engine.scan import scan_batches
 from workbench.rules import load
 from workbench.rules.problem import Problem
 
@@ -86,3 +88,40 @@ def too_frequent(loaded: load.Loaded, rates: Sequence[TriggerRate], *, most_per_
         problems.append(Problem(source.name, source.line(path), rate.secret_type,
                                 f"{what} found {rate.per_mb:.0f} times a MB of the corpus", f"at most {most_per_mb:.0f}", do))
     return sorted(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralRate:
+    """How often a string stands in a corpus: ``hits`` in ``blobs`` of ``scanned`` blobs, ``scanned_bytes`` of content."""
+
+    hits: int
+    blobs: int
+    scanned: int
+    scanned_bytes: int
+
+    @property
+    def per_mb(self) -> float:
+        return self.hits * 1e6 / self.scanned_bytes if self.scanned_bytes else 0.0
+
+    def __str__(self) -> str:
+        return (f"{self.hits} times in {self.scanned_bytes / 1e6:.1f} MB ({self.per_mb:.3g} a MB), "
+                f"in {self.blobs} of {self.scanned} files")
+
+
+def literal_rate(batches: Iterable[pa.RecordBatch], literal: bytes) -> LiteralRate:
+    """How often ``literal`` stands in the ``content`` of ``batches``; overlapping ones count once."""
+    hits = blobs = scanned = size = 0
+    for batch in batches:
+        counts = pc.fill_null(pc.count_substring(batch.column("content"), literal), 0).to_numpy()
+        hits, blobs = hits + int(counts.sum()), blobs + int((counts > 0).sum())
+        scanned, size = scanned + batch.num_rows, size + sum(len(p) for p in _pieces(batch.column("content")))
+    return LiteralRate(hits, blobs, scanned, size)
+
+
+def match_count(batches: Iterable[pa.RecordBatch], rules: CompiledRules) -> tuple[int, int]:
+    """How many matches ``rules`` have in ``batches`` of blobs, and in how many blobs."""
+    matches = blobs = 0
+    for out in scan_batches(batches, rules):
+        blobs += out.num_rows
+        matches += sum(len(m) for m in out.column("matches").to_pylist())
+    return matches, blobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import re2
 
@@ -127,7 +127,10 @@ def rule_set(loaded: Loaded) -> r.RuleSet:
 # One file
 
 
-def numbered(items: Sequence) -> list[tuple[int, SecretText | PairText]]:
+_Item = TypeVar("_Item", bound=SecretText | PairText)
+
+
+def numbered(items: Sequence[_Item]) -> list[tuple[int, _Item]]:
     """Items with their place in the file; those that did not pass their own check are None and left out."""
     return [(i, item) for i, item in enumerate(items) if item is not None]
 

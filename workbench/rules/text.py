@@ -84,6 +84,7 @@ class MatchTest(_Strict):
     """A test text with more to say than its text."""
 
     text: Text
+    """The text, with its placeholders."""
     format: str | None = None
     """Run it only for the format with this label."""
     known_gap: str | None = None
@@ -125,12 +126,14 @@ class SecretText(_Strict):
     """Types whose tokens may be this type's too, or `*` for any, each with the reason; either of the two may say it.
     `workbench rules check` reports every other overlap."""
     tests: SecretTests = SecretTests()
+    """Texts in which its tokens are found, and texts in which they are not."""
 
 
 class PairTest(_Strict):
     """A text of samples `{type:tag}`, and the tags whose parts make a pair."""
 
     text: Text
+    """The text. `{aws_access_key_id:a}` stands for a sample of that type; the tag says which parts belong together."""
     pairs: list[str] = []
     """Tags in the text whose parts must pair with each other; no other pair may be found."""
     known_gap: str | None = None
@@ -143,6 +146,7 @@ class PairText(_Strict):
     type: Slug
     """A name of its own for the pair."""
     name: Text
+    """The name people read."""
     parts: list[Slug] = Field(min_length=2, max_length=3)
     """Two or three secret types."""
     window: Window = "file"
@@ -150,11 +154,17 @@ class PairText(_Strict):
     order: Literal["any", "as_listed"] = "any"
     """`as_listed`: the parts must stand in the order of `parts`."""
     partner: bool = False
+    """Leaks of the whole pair in public places are reported to the provider."""
     user: bool = True
+    """Leaks of the whole pair are shown to the repository's owner."""
     push_protection: bool = False
+    """A push that holds the whole pair is blocked."""
     references: list[Annotated[str, StringConstraints(pattern=r"^https?://")]] = []
+    """Public documentation of how the parts belong together."""
     note: str | None = None
+    """What a reader should know; it changes nothing."""
     tests: list[PairTest] = []
+    """Texts of samples, each with the pairs that must be found in it."""
 
     @model_validator(mode="after")
     def _distinct_parts(self) -> PairText:
@@ -169,7 +179,9 @@ class ProviderText(_Strict):
     provider: Text
     """The provider's name, as GitHub prints it."""
     secrets: list[SecretText] = Field(min_length=1)
+    """The provider's secret types."""
     pairs: list[PairText] = []
+    """Its paired credentials."""
 
 
 def json_schema() -> dict[str, Any]:
