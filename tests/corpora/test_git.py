@@ -13,6 +13,7 @@ from tests.corpora.repository import Repository, git
 from workbench.corpora import git_history, git_objects
 from workbench.corpora.git import GitReport, add_repositories
 from workbench.corpora.git_command import GitCommand
+from workbench.corpora.parts import BlobParts
 from workbench.corpora.reader import Corpus
 from workbench.corpora.remote import Kind
 from workbench.corpora.verify import verify
@@ -363,6 +364,28 @@ def test_a_loose_object_that_ends_early_is_damaged(tmp_path: Path, cut: int) -> 
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:cut])
     assert add(tmp_path / "corpus", repo.folder).skipped == {"unreadable_object": 1}
+
+
+@pytest.mark.usefixtures("_either_way")
+def test_a_failure_in_the_middle_is_told_as_it_is_and_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repository(tmp_path / "app")
+    repo.commit({f"{n}.txt": b"%d" % n * 5000 for n in range(300)})  # more than pipes hold
+    write, started = BlobParts.add, []
+
+    def full(self: BlobParts, blob_id: str, content: bytes) -> None:
+        if self.content_bytes > 10_000:
+            raise OSError("no space left on device")
+        write(self, blob_id, content)
+
+    start = GitCommand.start
+    monkeypatch.setattr(GitCommand, "start", lambda *a: started.append(start(*a)) or started[-1])
+    monkeypatch.setattr(BlobParts, "add", full)
+    with pytest.raises(OSError, match="no space left"):
+        add(tmp_path / "corpus", repo.folder)
+    assert all(process.returncode is not None for process in started)
+    assert not list((tmp_path / "corpus").rglob("*.p*"))
 
 
 def test_refresh_reads_only_what_is_new(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 from binascii import unhexlify
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -76,15 +77,13 @@ class GitCommand:
         """
         while ids:
             done = 0
-            with self.start("cat-file", "--batch", "--buffer") as process:
-                _feed(process, ids)
+            with self._fed(ids, "cat-file", "--batch", "--buffer") as process:
                 for object_id in ids:
                     done += 1
                     size, content = _next_blob(process.stdout, max_bytes)
                     yield object_id, size, content
                     if size == SIZE_DAMAGED:  # git gives up there: a new process goes on behind it
                         break
-                process.kill()
             ids = ids[done:]
 
     def changes(self, commit_ids: list[bytes]) -> Iterator[tuple[int, Files, Files]]:
@@ -94,13 +93,28 @@ class GitCommand:
         much, and at the end how many commits there were, with nothing. That is left out where git cannot read an
         object: the last commit yielded is then not complete.
         """
-        with self.start("diff-tree", "--stdin", *_DIFF_OPTIONS) as process:
-            _feed(process, commit_ids)
+        with self._fed(commit_ids, "diff-tree", "--stdin", *_DIFF_OPTIONS) as process:
             number = -1
             for number, files, submodules in _parse_changes(process.stdout):
                 yield number, files, submodules
             if process.wait() == 0 and number == len(commit_ids) - 1:
                 yield len(commit_ids), [], []
+
+    @contextmanager
+    def _fed(self, ids: list[bytes], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A git process that is being given ``ids``; however the block is left, nothing of it stays."""
+        process = self.start(*arguments)
+        feeder = threading.Thread(target=_feed, args=(process, ids), daemon=True)
+        feeder.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            feeder.join()
+            with suppress(OSError):  # what it was not given any more has nowhere to go
+                process.stdin.close()
+            process.stdout.close()
+            process.wait()
 
 
 def _command(folder: Path, arguments: Iterable[str]) -> list[str]:
@@ -116,17 +130,13 @@ def _environment() -> dict[str, str]:
 
 
 def _feed(process: subprocess.Popen[bytes], ids: list[bytes]) -> None:
-    """Write ids to a process from a thread: asked for one by one, each would cost a wait."""
-
-    def feed() -> None:
-        try:
-            for at in range(0, len(ids), 1000):
-                process.stdin.write(b"".join([b"%s\n" % i.hex().encode() for i in ids[at : at + 1000]]))
-            process.stdin.close()
-        except (BrokenPipeError, ValueError):
-            pass  # the process ended early; whoever reads its answers notices
-
-    threading.Thread(target=feed, daemon=True).start()
+    """Write ids to a process, on a thread of its own: asked for one by one, each would cost a wait."""
+    try:
+        for at in range(0, len(ids), 1000):
+            process.stdin.write(b"".join([b"%s\n" % i.hex().encode() for i in ids[at : at + 1000]]))
+        process.stdin.close()
+    except (OSError, ValueError):
+        pass  # the process has ended; whoever reads its answers notices
 
 
 def _next_blob(stream: IO[bytes], max_bytes: int) -> tuple[int, bytes | None]:
