@@ -39,8 +39,9 @@ class Exhibits:
     def path_classes(self, subjects: tuple[Subject, ...]) -> list[tuple[str, str]]:
         """Path class, and the text filters look into (repository and path), of each subject's first place."""
         first = self._places.first({s.places[0].blob_id for s in subjects})
-        known = {blob_id: (str(row["path_class"]), f"{row['repository']}/{row['path']}".lower())
-                 for blob_id, row in first.iterrows()}
+        columns = (first[name].tolist() for name in ("path_class", "repository", "path"))
+        known = {blob_id: (str(kind), f"{repository}/{path}".lower())
+                 for blob_id, kind, repository, path in zip(first.index.tolist(), *columns, strict=True)}
         return [known.get(s.places[0].blob_id, ("unknown", "")) for s in subjects]
 
     def show(self, subject: Subject, number: int) -> dict[str, Any]:

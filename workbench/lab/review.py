@@ -181,7 +181,7 @@ class Review:
         position, visible = self.route.position()
         held = self.held
         return {
-            "position": position, "visible": visible, "progress": self.route.progress(), "choices": self.route.choices(),
+            "position": position, "visible": visible, "progress": self.route.progress(), "choices": self.route.choices,
             "filter": asdict(self.route.filter), "message": self.message, "pending": self.pending,
             "undoable": self.undoable, "reviewer": self.reviewer, "population": self.sample.population, "draft": self.draft,
             "label": None if held is None else {"verdict": held.verdict, "note": held.note, "reviewer": held.reviewer,

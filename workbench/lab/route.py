@@ -42,13 +42,16 @@ class Filter:
 class Route:
     """The way through ``subjects``; ``where`` has path class and searchable text (lower case) of each, in order.
 
-    ``current`` is the number of the subject that stands there, None when the filter leaves nothing.
+    ``current`` is the number of the subject that stands there, None when the filter leaves nothing. ``choices`` are the types
+    and path classes of the sample with the number of subjects of each, most frequent first.
     """
 
     def __init__(self, subjects: Sequence[Subject], where: Sequence[tuple[str, str]]) -> None:
         count = len(subjects)
         self._types = np.array([s.type for s in subjects], dtype=object)
         self._classes = np.array([w[0] for w in where], dtype=object)
+        self.choices = {"types": Counter(self._types.tolist()).most_common(),
+                        "path_classes": Counter(c for c in self._classes.tolist() if c).most_common()}
         self._texts = [w[1] for w in where]
         self._places = np.array([len(s.places) for s in subjects], np.int64)
         self._state = np.zeros(count, np.int8)
@@ -124,11 +127,6 @@ class Route:
         said = {verdict: int(counts[n + 1]) for n, verdict in enumerate(VERDICTS)}
         return {"total": len(self._state), "judged": int(judged.sum()), **said, "skipped": int(counts[_SKIPPED]),
                 "places": int(self._places[judged].sum())}
-
-    def choices(self) -> dict[str, list[tuple[str, int]]]:
-        """Types and path classes of the sample with the number of subjects of each, most frequent first."""
-        return {"types": Counter(self._types.tolist()).most_common(),
-                "path_classes": Counter(c for c in self._classes.tolist() if c).most_common()}
 
     def _visible(self) -> np.ndarray:
         show, state = self.filter.show, self._state

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
 from workbench.errors import UsageError
 from workbench.lab.frames import Flat
@@ -68,12 +69,13 @@ def draw(found: Flat, rules: RuleSet, labels: Labels, *, types: Collection[str] 
     if unknown:
         raise UsageError(f"Expected types of the rule set but got {', '.join(unknown)}. {_nearest(unknown[0], rules)}")
     offered = _Offered(found, labels)
-    groups: dict[tuple[Kind, str, str], dict[Place, None]] = {}
-    for key, place in [*offered.singles(rules, types), *offered.pairs(types)]:
-        groups.setdefault(key, {})[place] = None
+    groups: dict[tuple[Kind, str, str], list[Sequence[int]]] = {}
+    for key, rows in chain(offered.singles(rules, types), offered.pairs(types)):
+        groups.setdefault(key, []).append(rows)
     ranked = sorted(groups, key=lambda key: _rank(key[2], seed))
     chosen = ranked if size is None else ranked[:size]
-    return Sample(tuple(Subject(*key, tuple(groups[key])) for key in chosen), len(groups), seed)
+    subjects = (Subject(*key, offered.places(groups[key])) for key in chosen)
+    return Sample(tuple(subjects), len(groups), seed)
 
 
 def _rank(fingerprint: str, seed: int) -> bytes:
@@ -85,8 +87,8 @@ def _nearest(name: str, rules: RuleSet) -> str:
     return f"Did you mean {close[0]}?" if close else "The rules' YAML files name them."
 
 
-Keyed = tuple[tuple[Kind, str, str], Place]
-"""(kind, type, fingerprint) of a subject, and one place of it."""
+Keyed = tuple[tuple[Kind, str, str], Sequence[int]]
+"""(kind, type, fingerprint) of a subject, and the rows of the matches at one place of it."""
 
 
 class _Offered:
@@ -109,14 +111,18 @@ class _Offered:
         parts = rules.part_types()
         for k, name in enumerate(self._types):
             if name in types if types is not None else self._alertable[k] and name not in parts:
-                yield ("single", name, self._fingerprint(k)), self._place([k])
+                yield ("single", name, self._fingerprint(k)), (k,)
 
     def pairs(self, types: Collection[str] | None) -> Iterator[Keyed]:
         columns = self._pairs["pair_type"].to_pylist(), self._pairs["parts"].to_pylist()
         for name, own in zip(*columns, strict=True):
             if name in types if types is not None else all(self._alertable[k] for k in own):
                 key = self._labels.pair_fingerprint(name, [self._fingerprint(k) for k in own])
-                yield ("pair", name, key), self._place(own)
+                yield ("pair", name, key), own
+
+    def places(self, found: Sequence[Sequence[int]]) -> tuple[Place, ...]:
+        """The places at these rows, each once: rules that overlap may find the same twice."""
+        return tuple(dict.fromkeys(self._place(own) for own in found))
 
     def _place(self, own: Sequence[int]) -> Place:
         return Place(self._blob_ids[own[0]], tuple(Span(self._starts[k], self._ends[k]) for k in own),
