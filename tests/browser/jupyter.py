@@ -146,6 +146,14 @@ class Notebook:
         self.menu("Run", "Run All Cells")
         self.wait_until_run()
 
+    def run_first(self, count: int) -> None:
+        """Run the first cells one by one, with Shift+Enter."""
+        self.page.locator(".jp-Notebook-cell").first.locator(".jp-InputPrompt").click()
+        for number in range(count):
+            self.page.keyboard.press("Shift+Enter")
+            prompt = self.page.locator(".jp-Notebook-cell").nth(number).locator(".jp-InputPrompt")
+            expect(prompt).to_have_text(f"[{number + 1}]:", timeout=CELL_S * 1000)
+
     def wait_until_run(self) -> None:
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
         expect(prompts.filter(has_text="[ ]:")).to_have_count(0, timeout=CELL_S * 1000)
