@@ -190,6 +190,7 @@ def _result(change: bytes) -> tuple[bytes, bytes]:
 
     Git says ``:old new <id> <id> M``, and of a merge of two ``::one two new <id> <id> <id> MM``.
     """
+    if change[1:2] != b":":  # nearly all: modes of six digits, then two ids of the same length
+        return change[8:14], unhexlify(change[(len(change) + 14) // 2 : -2])
     fields = change.split(b" ")
-    parents = 1 if change[1:2] != b":" else len(change) - len(change.lstrip(b":"))
-    return fields[parents], unhexlify(fields[-2])
+    return fields[len(change) - len(change.lstrip(b":"))], unhexlify(fields[-2])
