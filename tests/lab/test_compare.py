@@ -100,6 +100,8 @@ def test_a_new_rule_has_nothing_to_be_compared_with(session: Session) -> None:
     session.add("zeta_key", provider="Zeta", pattern="zeta_[0-9a-f]{40}")
     with pytest.raises(UsageError, match="dry_run"):
         session.compare("zeta_key")
+    session.edit("zeta_key", pattern="zeta_[0-9a-f]{41}")
+    assert session.compare("zeta_key").totals["before"] == 0
 
 
 def test_the_summary_adds_up(session: Session) -> None:

@@ -68,6 +68,18 @@ def test_a_new_rule_gets_a_file_of_its_provider(session: Session, rules: Path) -
         session.add("zeta_key", provider="Zeta Cloud", pattern="zeta_[0-9a-f]{41}")
 
 
+def test_a_part_without_a_literal_comes_with_its_pair(session: Session, rules: Path) -> None:
+    session.add("zeta_id", provider="Zeta", pattern="ZT[0-9]{12}Z")
+    with pytest.raises(RulesError, match="no rare literal"):
+        session.add("zeta_secret", provider="Zeta", pattern="[a-z0-9]{50}")
+    edit = session.add("zeta_secret", provider="Zeta", pattern="[a-z0-9]{50}", pair="zeta_account", pair_with="zeta_id")
+    assert edit.may_be_saved and session.files.tests(["zeta_account"]).cases == 2
+    session.edit("zeta_account", window="2 lines")
+    assert str(session.files.before("zeta_account").pairs["zeta_account"].window) == "file"
+    session.save()
+    assert load([rules]).pairs["zeta_account"].parts == ("zeta_id", "zeta_secret")
+
+
 def test_a_rule_whose_tests_fail_may_still_be_edited_on(session: Session) -> None:
     session.edit("acme_token", after="[?]")
     assert session.edit("acme_token", after=None).may_be_saved

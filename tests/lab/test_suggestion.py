@@ -6,13 +6,13 @@ import random
 
 import pytest
 
+from tests.conftest import rules_of
 from workbench.errors import UsageError
 from workbench.lab.suggestion import suggest
 from workbench.model import Secret
 from workbench.rules.load import compile_re2
 from workbench.rules.pattern import generate, parse
 from workbench.rules.samples import make_sample
-from tests.conftest import rules_of
 
 
 def samples(pattern: str, count: int = 25, checksum: str | None = None) -> list[Secret]:

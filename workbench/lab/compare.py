@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from workbench.errors import UsageError
 from workbench.lab import tables
 from workbench.lab.differences import Differences, Example, Identity, Side
 from workbench.lab.frames import flatten, place_columns
 from workbench.lab.places import Places
 from workbench.lab.scanning import LabScan
 from workbench.lab.tables import Results, results
+from workbench.rules.rule import RuleSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,22 @@ class Comparison:
 def compare(before: LabScan, after: LabScan, differences: Differences, places: Places) -> Comparison:
     """The comparison of two scans made in one pass, with the differences collected in it."""
     return Comparison(before, after, differences, places, (_contents(before), _contents(after)))
+
+
+def to_compare(before: RuleSet, after: RuleSet, name: str | None) -> tuple[RuleSet, RuleSet]:
+    """The rule of ``name`` in both sets, or every rule that both have and that finds other things in them.
+
+    Raises UsageError when there is none.
+    """
+    if name is not None:
+        old, new = before.rule_of().get(name), after.rule_of().get(name)
+        if old is None or new is None:
+            raise UsageError(f"Expected a secret type or pair of both rule sets but got {name!r}")
+        return before.subset([old]), after.subset([new])
+    changed = [n for n, rule in after.rules.items() if n in before.rules and before.rules[n].hash != rule.hash]
+    if not changed:
+        raise UsageError("Expected rules that differ but both rule sets find the same; name a rule to see it all the same")
+    return before.subset(changed), after.subset(changed)
 
 
 def _contents(scan: LabScan) -> Counter[Identity]:

@@ -82,6 +82,20 @@ def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     return "secrets", entry | {"formats": list(formats), "tests": fields.get("tests") or PLAINEST_TESTS}
 
 
+def new_pair(slug: str, part: str, partner: str) -> dict[str, Any]:
+    """The entry of a pair of two parts within one file, with the plainest tests."""
+    return {"type": slug, "name": slug.replace("_", " ").title(), "parts": [partner, part], "tests": [
+        {"text": f"id = {{{partner}:a}}\nsecret = {{{part}:a}}\n", "pairs": ["a"]},
+        {"text": f"id = {{{partner}:a}}\n", "pairs": []}]}
+
+
+def tests_beside(partner: str) -> dict[str, list[str]]:
+    """The plainest tests of a part that is found only beside its partner."""
+    head = f"id = {{{partner}}}\n"
+    return {"match": [f"{head}secret = {{secret}}\n", f'{{"id": "{{{partner}}}", "key": "{{secret}}"}}', f"{{secret}} {{{partner}}}"],
+            "no_match": ["secret = {secret}", f"{head}secret = X{{secret}}\n", f"{head}secret = {{placeholder}}\n"]}
+
+
 def new_file(provider: str, entry: Mapping[str, Any]) -> str:
     """A rules file of one secret type."""
     return f"{written({'provider': provider})}{appended('', 'secrets', entry)}"

@@ -42,6 +42,10 @@ class Masker:
     def __init__(self, compiled: Iterable[CompiledRules]) -> None:
         self._compiled = tuple(compiled)
 
+    def without(self, scanned: CompiledRules) -> Masker:
+        """One that leaves out rules whose matches its user has anyway."""
+        return Masker(c for c in self._compiled if c is not scanned)
+
     def spans(self, blobs: Sequence[tuple[str, bytes]]) -> dict[str, list[tuple[int, int]]]:
         """Spans of every match in (blob id, content) pairs, alertable or not, by blob id."""
         found: dict[str, list[tuple[int, int]]] = {blob_id: [] for blob_id, _ in blobs}
@@ -64,7 +68,7 @@ def context(blob: bytes | memoryview, match: tuple[int, int], spans: Spans, *, r
     low, high = max(0, start - reach), min(len(blob), end + reach)
     text = masked(blob, (low, start), [*spans, match]), masked(blob, (end, high), [*spans, match])
     before, after = (t.replace(OPEN, "<<").replace(CLOSE, ">>") for t in text)
-    return " ".join(f"{before}{OPEN}{mask_token(bytes(blob[start:end]))}{CLOSE}{after}".split())
+    return " ".join(f"{before}{OPEN}{_mask(blob[start:end])}{CLOSE}{after}".split())
 
 
 def masked(blob: bytes | memoryview, shown: tuple[int, int], spans: Spans) -> str:
@@ -86,7 +90,7 @@ def masked(blob: bytes | memoryview, shown: tuple[int, int], spans: Spans) -> st
         # What an earlier span has begun to hide, or the range cuts, shows nothing of its own.
         whole = start >= at and start >= low and end <= high
         if whole:
-            out.append(mask_token(bytes(blob[start:end])))
+            out.append(_mask(blob[start:end]))
         elif not out or out[-1] != MASK:
             out.append(MASK)
         at = min(end, high)
@@ -117,6 +121,11 @@ def _is_random(run: bytes) -> bool:
         if changes > 0.3 * len(longest):
             return True
     return len(run) >= _SHORTEST_MIXED and any(48 <= b <= 57 for b in run) and entropy(run) >= _RANDOM_BITS
+
+
+def _mask(token: bytes | memoryview) -> str:
+    """A token as it stands in a blob, masked; the zeros of UTF-16 are no part of what people read."""
+    return mask_token(bytes(token).replace(b"\0", b"") or bytes(token))
 
 
 def _shown(text: bytes | memoryview) -> str:

@@ -7,9 +7,7 @@ GitHub's catalogue and was never read before, is read once, in the background.
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,6 +16,7 @@ from typing import Any
 
 from workbench.errors import RulesError, UsageError
 from workbench.lab import editing
+from workbench.lab.textfiles import difference, read, shortest, write
 from workbench.measure import ruletests
 from workbench.rules import cached, load
 from workbench.rules.lint import check_loaded
@@ -40,9 +39,10 @@ class RuleFiles:
         self.paths = [Path(p).absolute() for p in paths]
         if not all(p.exists() for p in self.paths) or not rule_files(self.paths):
             load.read(self.paths)  # says which is missing
-        self._saved = {f: _read(f) for f in rule_files(self.paths)}
+        self._saved = {f: read(f) for f in rule_files(self.paths)}
         self._texts = dict(self._saved)
         self._sets: dict[tuple[tuple[Path, str], ...], load.Loaded] = {}
+        self._first: dict[str, RuleSet] = {}
         self._whole: Future[RuleSet] = Future()
         reader = threading.Thread(target=self._read_whole, name="rules", daemon=True)
         reader.start()
@@ -52,7 +52,7 @@ class RuleFiles:
 
     def _read_whole(self) -> None:
         try:
-            self._whole.set_result(cached.load([_shortest(f) for f in self._saved]))
+            self._whole.set_result(cached.load([shortest(f) for f in self._saved]))
         except BaseException as error:  # noqa: BLE001  it is raised where the set is asked for
             self._whole.set_exception(error)
 
@@ -127,17 +127,36 @@ class RuleFiles:
         file = self.file_of(name)
         return self._try(file, editing.edited(self._texts[file], name, fields, format=format))
 
-    def add(self, section: str, entry: Mapping[str, Any], *, provider: str, file: Path | str | None = None) -> str:
-        """Add a secret type or pair to the provider's file, which is made if there is none; returns the difference."""
-        name = str(entry["type"])
-        if name in self.names() and any(name in _names(self._loaded([f], True)) for f, t in self._texts.items() if name in t):
-            raise UsageError(f"Expected a new type but got {name}, which stands in {_name(self.file_of(name))}; edit it there")
+    def add(self, entries: Sequence[tuple[str, Mapping[str, Any]]], *, provider: str, file: Path | str | None = None) -> str:
+        """Add secret types and pairs, (section, entry) each, to the provider's file, which is made if there is none; all or
+        none. Returns the difference."""
+        for _, entry in entries:
+            name = str(entry["type"])
+            if any(name in _TYPE.findall(t) and name in _names(self._loaded([f], True)) for f, t in self._texts.items()):
+                raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(self.file_of(name))}; edit it there")
         path = Path(file).absolute() if file else self._file_for(provider)
-        if path in self._texts:
-            return self._try(path, editing.appended(self._texts[path], section, entry))
-        if section != "secrets":
-            raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add the secret types first")
-        return self._try(path, editing.new_file(provider, entry))
+        text = self._texts.get(path)
+        for section, entry in entries:
+            if text is None and section != "secrets":
+                raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add the secret types first")
+            text = editing.new_file(provider, entry) if text is None else editing.appended(text, section, entry)
+        changed = self._try(path, text or "")
+        self._first |= {str(entry["type"]): self.rule(str(entry["type"])) for _, entry in entries}
+        return changed
+
+    def before(self, name: str) -> RuleSet:
+        """The rule as it was opened or saved; one that is new, as it was added.
+
+        Raises UsageError for a new one that finds the same as when it was added.
+        """
+        try:
+            return self.rule(name, edited=False)
+        except UsageError:
+            rules, now = self._first.get(name), self.rule(name)
+            if rules is None or rules.hash == now.hash:
+                raise UsageError(f"{name} is new and was not edited since it was added, so there is nothing to compare it with; "
+                                 f"dry_run({name!r}) shows all it finds") from None
+            return rules
 
     def revert(self, name: str | None = None) -> list[str]:
         """Take back all edits of the file that holds ``name``, or of all files; returns the files' names."""
@@ -154,7 +173,7 @@ class RuleFiles:
         except BaseException:
             self._put(file, before)
             raise
-        return _diff(before or "", text, file.name)
+        return difference(before or "", text, file.name)
 
     def _put(self, file: Path, text: str | None) -> None:
         if text is None:
@@ -175,7 +194,7 @@ class RuleFiles:
     def problems(self, name: str) -> list[Problem]:
         """What lint says of one rule and its file."""
         file = self.file_of(name)
-        return [p for p in check_loaded(self._closure(file, True)) if p.file == _name(file) and p.rule in (name, "file", "yaml")]
+        return [p for p in check_loaded(self._closure(file, True)) if p.file == self._label(file) and p.rule in (name, "file", "yaml")]
 
     def tests(self, names: Iterable[str]) -> ruletests.Outcome:
         """The tests of these rules, run through the whole engine with the rules of their files."""
@@ -189,14 +208,14 @@ class RuleFiles:
         """
         files = self.changed_files()
         for file in files if in_place else ():
-            on_disk = _read(file) if file.exists() else None
+            on_disk = read(file) if file.exists() else None
             if on_disk != self._saved.get(file):
-                raise UsageError(f"{_name(file)} was changed by another program since this session read it; open a new "
+                raise UsageError(f"{shortest(file)!s} was changed by another program since this session read it; open a new "
                                  "session and make the edit again, or save to another folder with to=…")
         if not files:
             return []
         loaded = self._closures(files)
-        ours = {_name(f) for f in files}
+        ours = {self._label(f) for f in files}
         problems = [str(p) for p in check_loaded(loaded) if p.severity == "error" and p.file in ours]
         if not problems:
             names = [n for f in files for n in _names(self._loaded([f], True))]
@@ -218,7 +237,7 @@ class RuleFiles:
         written = []
         for file in files:
             target = Path(to).absolute() / file.name if to else file
-            _write(target, self._texts[file])
+            write(target, self._texts[file])
             if target == file:
                 self._saved[file] = self._texts[file]
             written.append(target)
@@ -232,11 +251,15 @@ class RuleFiles:
     def _version(self, edited: bool) -> dict[Path, str]:
         return self._texts if edited else self._saved
 
+    def _label(self, file: Path) -> str:
+        """The file as problems name it; one that was never written has no place yet."""
+        return str(shortest(file)) if file in self._saved else file.name
+
     def _loaded(self, files: Iterable[Path], edited: bool) -> load.Loaded:
         texts = self._version(edited)
         key = tuple((f, texts[f]) for f in sorted(files))
         if key not in self._sets:
-            self._sets[key] = load.check_sources([(_name(f), t) for f, t in key])
+            self._sets[key] = load.check_sources([(self._label(f), t) for f, t in key])
         return self._sets[key]
 
     def _closure(self, file: Path, edited: bool) -> load.Loaded:
@@ -264,39 +287,3 @@ class RuleFiles:
 
 def _names(loaded: load.Loaded) -> set[str]:
     return {i.type for f in loaded.files for _, i in (*load.numbered(f.text.secrets), *load.numbered(f.text.pairs))}
-
-
-def _shortest(file: Path) -> Path:
-    """The file as problems print it: as short as it can be said from here."""
-    try:
-        return file.relative_to(Path.cwd())
-    except ValueError:
-        return file
-
-
-def _name(file: Path) -> str:
-    return str(_shortest(file))
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise RulesError([f"{file}:1: file: got bytes that cannot be read as UTF-8, expected a YAML file, do check it"]) from None
-
-
-def _diff(before: str, after: str, name: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), name, f"{name} (edited)", lineterm="", n=2)
-    return "\n".join(lines)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UsageError(f"{path}: it cannot be written ({error.strerror}); save to another folder with to=…") from None

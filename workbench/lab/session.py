@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from workbench.corpora.reader import Corpus, check_blob_id
 from workbench.errors import CorpusError, UsageError
 from workbench.lab import compare as comparing
 from workbench.lab import dryrun, tables
+from workbench.lab import overview as overviews
 from workbench.lab import why as explaining
 from workbench.lab.differences import Differences
 from workbench.lab.edit import Edit
-from workbench.lab.editing import new_entry
+from workbench.lab.editing import new_entry, new_pair, tests_beside
 from workbench.lab.engines import Engines
 from workbench.lab.frames import Flat, flatten, matches_frame, near_misses_frame, pairs_frame
 from workbench.lab.gaps import at_file
@@ -33,12 +32,10 @@ from workbench.lab.suggestion import Suggestion, suggest
 from workbench.lab.sweep import Sweep
 from workbench.lab.tables import Results
 from workbench.lab.truth import PairTruth, planted_pairs
-from workbench.model import Secret, Span
+from workbench.model import Secret
 from workbench.rules import cached
 from workbench.rules.rule import RuleSet, build
 from workbench.shipped import rules_folder
-
-Row = Mapping[str, Any] | pd.Series
 
 
 class Session:
@@ -70,6 +67,10 @@ class Session:
         """Knows the tokens of all rules, edited or not, and of the shipped ones: for whoever shows parts of blobs."""
         return self._engines.masker()
 
+    def overview(self, by: overviews.By = "path_class") -> Results:
+        """What the corpus holds by ``repository``, ``path_class``, ``language`` or ``source``: blobs and locations."""
+        return overviews.of_corpus(self.corpus, by)
+
     def scan(self, *names: str) -> Session:
         """Scan the corpus with the rules of these secret types or pairs, or with all; what was scanned already with the
         same rules is not scanned again. Returns the session, which then shows what it holds.
@@ -100,6 +101,10 @@ class Session:
         flat, contexts, _ = self._found(names)
         return self._captioned(_of(near_misses_frame(flat, contexts, self.places), names), "near misses")
 
+    def counts(self, *names: str) -> Results:
+        """What was found, a row a secret type and pair type: distinct ``secrets``, ``matches``, ``repositories``."""
+        return overviews.of_matches(self.matches(*names), self.pairs(*names))
+
     def found(self, *names: str) -> Flat:
         """What :meth:`matches` and the others show, raw: for the triage of findings, never for display."""
         return self._found(names)[0]
@@ -116,32 +121,17 @@ class Session:
     def compare(self, name: str | None = None) -> comparing.Comparison:
         """The rule of ``name`` (by default the one edited) before and after its edits, in one pass over the corpus.
 
-        Raises UsageError when nothing or more than one rule was edited and no name says which, or when the rule is new.
+        A new rule is compared with what it was when it was added. Raises UsageError when nothing or more than one rule was
+        edited and no name says which.
         """
         chosen = name or self._edited()
-        after = self._rule(chosen)
-        try:
-            before = self.files.rule(chosen, edited=False)
-        except UsageError:
-            raise UsageError(f"{chosen} is new, so there is nothing to compare it with; dry_run({chosen!r}) shows all it "
-                             "finds") from None
-        return self.compare_sets(before, after)
+        return self.compare_sets(self.files.before(chosen), self._rule(chosen))
 
     def compare_files(self, after: Path | str | Sequence[Path | str], name: str | None = None) -> comparing.Comparison:
         """This session's rules against those of other files: the rule of ``name``, or every rule that both have and that
         finds other things. Raises UsageError when there is none."""
         others = cached.load([after] if isinstance(after, Path | str) else list(after))
-        mine = self.rules
-        if name is not None:
-            chosen = [others.rule_of().get(name, "")], [mine.rule_of().get(name, "")]
-            if not (chosen[0][0] and chosen[1][0]):
-                raise UsageError(f"Expected a secret type or pair of both rule sets but got {name!r}")
-        else:
-            changed = [n for n, r in others.rules.items() if n in mine.rules and mine.rules[n].hash != r.hash]
-            chosen = changed, changed
-            if not changed:
-                raise UsageError("Expected rules that differ but both rule sets find the same; name a rule to see it all the same")
-        return self.compare_sets(mine.subset(chosen[1]), others.subset(chosen[0]))
+        return self.compare_sets(*comparing.to_compare(self.rules, others, name))
 
     def compare_sets(self, before: RuleSet, after: RuleSet) -> comparing.Comparison:
         """As :meth:`compare`, of any two rule sets."""
@@ -174,20 +164,13 @@ class Session:
         rules = self._together(names) if names else self.rules
         return explaining.why(content, self._engines.of(rules), self.masker(), names=names, title=title)
 
-    def explain(self, match: Row) -> explaining.Why:
+    def explain(self, match: explaining.Row) -> explaining.Why:
         """Why one row of :meth:`matches`, :meth:`pairs`, :meth:`near_misses` or of a comparison is what it is: the lines
         round it, what became of the candidates of its type there, and how its pair was made."""
-        row = match.to_dict() if isinstance(match, pd.Series) else dict(match)
-        if "blob_id" not in row or "type" not in row:
-            raise UsageError("Expected a row of matches(), pairs() or near_misses(), such as matches().iloc[0], but got "
-                             f"something with {', '.join(map(str, list(row)[:6])) or 'nothing'}")
-        content = self._blob(str(row["blob_id"]))
-        edges = zip(row["starts"], row["ends"], strict=True) if "starts" in row else [(row["start"], row["end"])]
-        spans = [Span(int(a), int(b)) for a, b in edges]
-        rules = self._rule(str(row["type"]))
-        where = f"{row.get('repository')}/{row.get('path')}, line {row.get('line')}"
-        return explaining.why(content, self._engines.of(rules), self.masker(), names=[str(row["type"])], title=where,
-                              spans=spans)
+        asked = explaining.asked(match)
+        content, rules = self._blob(asked.blob_id), self._rule(asked.name)
+        return explaining.why(content, self._engines.of(rules), self.masker(), names=[asked.name], title=asked.where,
+                              spans=asked.spans)
 
     # -- edits ---------------------------------------------------------------------------------------------------------
 
@@ -205,14 +188,22 @@ class Session:
         """A pattern, and a checksum, that sample tokens have in common; see :mod:`workbench.lab.suggestion`."""
         return suggest(samples)
 
-    def add(self, slug: str, /, *, provider: str, file: Path | str | None = None, **fields: Any) -> Edit:
+    def add(self, slug: str, /, *, provider: str, file: Path | str | None = None, pair: str | None = None,
+            pair_with: str | None = None, **fields: Any) -> Edit:
         """Add a secret type (``pattern=…`` or ``formats=[…]``) or a pair (``parts=[…]``); tests are added if none are given.
 
-        It goes into the provider's file, which is made beside the others if there is none, or into ``file``. Fields are
-        those of a rules file. Nothing changes when it raises UsageError or RulesError.
+        With ``pair`` and ``pair_with``, the type is added together with a pair of that name: a part without a literal of its
+        own is found only beside its partner. It goes into the provider's file, which is made beside the others if there is
+        none, or into ``file``. Fields are those of a rules file. Nothing changes when it raises UsageError or RulesError.
         """
-        section, entry = new_entry(slug, fields)
-        return self._shown(slug, self.files.add(section, entry, provider=provider, file=file))
+        if (pair is None) != (pair_with is None):
+            raise UsageError("Expected pair=… (the new pair's name) and pair_with=… (its other part) together but got one of them")
+        if pair_with is not None:
+            fields = {"tests": tests_beside(pair_with), **fields}
+        entries = [new_entry(slug, fields)]
+        if pair is not None and pair_with is not None:
+            entries.append(("pairs", new_pair(pair, slug, pair_with)))
+        return self._shown(slug, self.files.add(entries, provider=provider, file=file))
 
     def revert(self, name: str | None = None) -> list[str]:
         """Take back the edits in the file of ``name``, or all; returns the names of the files."""
@@ -269,7 +260,7 @@ class Session:
         return CorpusScan(self.corpus, engines, look=look, threads=self._threads).run(progress=self._progress)
 
     def _scan_all(self, rules: RuleSet) -> tuple[LabScan, Mapping[MatchKey, str]]:
-        specimens = Specimens(self.masker, most=None)
+        specimens = Specimens(lambda: self.masker().without(self._engines.of(rules)), most=None)
         return self._run([rules], specimens.look)[0], specimens.contexts
 
     def _found(self, names: Sequence[str]) -> tuple[Flat, dict[MatchKey, str], RuleSet]:

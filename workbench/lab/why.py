@@ -5,12 +5,16 @@ For pairs it is a picture: the parts where they stand, the windows, the assignme
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.explain import Explanation, explain
 from workbench.engine.scan import blob_batch, scan_batches
+from workbench.errors import UsageError
 from workbench.lab import tables
 from workbench.lab.excerpt import excerpts
 from workbench.lab.masking import Masker
@@ -18,6 +22,8 @@ from workbench.lab.pairpicture import draw
 from workbench.model import Span
 
 MOST_LINES = 60
+
+Row = Mapping[str, Any] | pd.Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,28 @@ class Why:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which blob, which rule and which spans a row of a results table is about; ``where`` in words."""
+
+    blob_id: str
+    name: str
+    spans: tuple[Span, ...]
+    where: str
+
+
+def asked(row: Row) -> Asked:
+    """What a row is about. Raises UsageError for something that is no row of matches, pairs, near misses or examples."""
+    values = row.to_dict() if isinstance(row, pd.Series) else dict(row)
+    if "blob_id" not in values or "type" not in values:
+        shown = ", ".join(map(str, list(values)[:6])) or "nothing"
+        raise UsageError("Expected a row of matches(), pairs() or near_misses(), such as matches().iloc[0], but got "
+                         f"something with {shown}")
+    edges = zip(values["starts"], values["ends"], strict=True) if "starts" in values else [(values["start"], values["end"])]
+    return Asked(str(values["blob_id"]), str(values["type"]), tuple(Span(int(a), int(b)) for a, b in edges),
+                 f"{values.get('repository')}/{values.get('path')}, line {values.get('line')}")
 
 
 def why(text: bytes, compiled: CompiledRules, masker: Masker, *, names: Sequence[str] = (), title: str = "",

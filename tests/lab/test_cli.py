@@ -1,0 +1,74 @@
+"""``workbench dry-run``, ``compare`` and ``lab``: one library call each, sentences for errors, no token printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.lab.conftest import HOUSE_FILE
+from workbench.cli import app, main
+from workbench.errors import CorpusError
+from workbench.lab.server import prepare
+
+
+def workbench(*arguments: object) -> str:
+    """What a command prints. Raises what it raises."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def test_dry_run_prints_totals_and_a_masked_sample(corpus: Path, rules: Path, tokens: Callable[[Path], set[str]]) -> None:
+    out = workbench("dry-run", corpus, "acme_token", "--rules", rules)
+    assert "4 of 3 distinct secrets in 3 blobs" in out and "acme…(41)" in out and "deploy/" in out
+    assert not [t for t in tokens(corpus) if t in out]
+    tried = workbench("dry-run", corpus, "acme_pair", "--rules", rules, "--window", "9 lines", "--rows", 0)
+    assert "2 pairs" in tried and "Sample" not in tried
+    assert (rules / "acme.yaml").read_text() == HOUSE_FILE, "nothing is saved"
+
+
+def test_compare_takes_an_edit_or_another_folder(corpus: Path, rules: Path, tmp_path: Path, tokens: Callable[[Path], set[str]]) -> None:
+    tried = workbench("compare", corpus, "acme_token", "--rules", rules, "--pattern", "acme_[A-Za-z0-9]{37}")
+    assert "3 lost" in tried and "pattern, 3" in tried
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "acme.yaml").write_text(HOUSE_FILE.replace("{lines: 5}", "{lines: 9}"))
+    moved = workbench("compare", corpus, "--rules", rules, "--after", other)
+    assert "2 gained, 0 lost" in moved and "acme_pair" in moved and "acme_token" not in moved
+    assert not [t for t in tokens(corpus) if t in tried + moved]
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("dry-run", "CORPUS", "acme_tokn"), "did you mean acme_token"),
+    (("dry-run", "CORPUS", "acme_token", "--pattern", "acme_["), "mend it here"),
+    (("dry-run", "CORPUS", "acme_token", "--format", "v9", "--pattern", "acme_x{20}"), "format='v9'"),
+    (("dry-run", "nowhere", "acme_token"), "nowhere"),
+    (("compare", "CORPUS", "acme_token"), "--after"),
+    (("compare", "CORPUS", "--after", "RULES"), "find the same"),
+])
+def test_what_cannot_be_done_is_a_sentence_and_exit_code_2(corpus: Path, rules: Path, arguments: tuple, words: str,
+                                                           monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    given = [{"CORPUS": str(corpus), "RULES": str(rules)}.get(a, a) for a in arguments]
+    monkeypatch.setattr("sys.argv", ["workbench", *given, "--rules", str(rules)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and words in told and "Traceback" not in told
+
+
+def test_lab_puts_everything_in_place_and_overwrites_nothing(corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    launch = prepare(corpus, folder=folder, port=8123, browser=False)
+    names = {p.name for p in folder.glob("*.ipynb")}
+    assert names == {"01_explore_corpus.ipynb", "02_author_a_rule.ipynb", "03_tune_a_pair_window.ipynb", "04_review_matches.ipynb"}
+    assert launch.environment["WORKBENCH_CORPUS"] == str(corpus) and f"--ServerApp.root_dir={folder}" in launch.command
+    assert {"--no-browser", "--ServerApp.port=8123", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"} <= set(launch.command)
+    (folder / "01_explore_corpus.ipynb").write_text("my own work")
+    prepare(folder=folder)
+    assert (folder / "01_explore_corpus.ipynb").read_text() == "my own work"
+    with pytest.raises(CorpusError):
+        prepare(tmp_path / "nowhere", folder=folder)
