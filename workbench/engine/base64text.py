@@ -78,7 +78,9 @@ def _encoded(classes: Sequence[bytes], lead: int) -> list[tuple[int, bytes]]:
         one, other = classes[low // 8], classes[(high - 1) // 8]
         shift = 16 - low % 8 - 6
         spans = low // 8 != (high - 1) // 8
-        values = {(x << 8 | (y if spans else 0)) >> shift & 63 for x in set(one) for y in (set(other) if spans else {0})}
+        # The two bytes give different bits of the character, so their parts are combined, not the bytes themselves.
+        upper, lower = {x << 8 >> shift & 63 for x in one}, {y >> shift & 63 for y in other} if spans else {0}
+        values = {x | y for x in upper for y in lower}
         out.append((place, bytes(_CHARACTERS[v] for v in sorted(values))))
     return out
 

@@ -69,11 +69,11 @@ def _line(text: str, word: str) -> int:
 
 
 def _secret(row: Mapping[str, Any], rule: _Rule) -> dict[str, Any] | None:
-    for key in sorted(set(row) - _KNOWN):
-        rule.say(f"{key} is not translated")
     if not isinstance(row.get("regex"), str):
         rule.say("left out: it has no regex (rules of paths alone have no counterpart)")
         return None
+    for key in sorted(set(row) - _KNOWN):
+        rule.say(f"{key} is not translated")
     try:
         parts = _taken_apart(row["regex"], int(row.get("secretGroup", 0)))
     except (PatternError, _parser.error) as error:

@@ -150,12 +150,16 @@ def _check_format(source: RulesSource, secret: SecretText, fmt: FormatText, path
         at = (*path, field) if index is None else (*path, field, index)
         problems.append(Problem(source.name, source.line(at), secret.type, got, expected, do))
 
+    # RE2 nearly always takes all three together, and then it takes each that our own parser does.
+    whole = f"(?:{fmt.before})({fmt.pattern})(?:{fmt.after})"
+    together = _re2_refusal(whole)
     named = [("pattern", fmt.pattern, None), ("before", fmt.before, None), ("after", fmt.after, None)]
-    named += [("must_match", p, n) for n, p in enumerate(fmt.must_match)]
-    named += [("must_not_match", p, n) for n, p in enumerate(fmt.must_not_match)]
-    named += [("sample", fmt.sample, None)] if fmt.sample else []
-    for field, pattern, index in named:
-        for engine, refusal in refusals(pattern):
+    others = [("must_match", p, n) for n, p in enumerate(fmt.must_match)]
+    others += [("must_not_match", p, n) for n, p in enumerate(fmt.must_not_match)]
+    others += [("sample", fmt.sample, None)] if fmt.sample else []
+    for field, pattern, index in (*named, *others):
+        alone = refusals(pattern) if together or (field, pattern, index) in others else _own_refusal(pattern)
+        for engine, refusal in alone:
             wrong(field, f"a {field} that {engine} refuses ({refusal})", "a pattern of the shared subset",
                   "rewrite it without that construct", index)
     if problems:
@@ -166,8 +170,8 @@ def _check_format(source: RulesSource, secret: SecretText, fmt: FormatText, path
         if lengths(parse(pattern))[1] > WIDEST_DELIMITER:
             wrong(field, f"a {field} without a bound of {WIDEST_DELIMITER} bytes", "a bounded one",
                   "write {0,64} for * and {1,64} for +")
-    for engine, refusal in () if problems else refusals(f"(?:{fmt.before})({fmt.pattern})(?:{fmt.after})"):
-        wrong("pattern", f"a pattern that {engine} refuses between its delimiters ({refusal})", "one that compiles with them",
+    if together:
+        wrong("pattern", f"a pattern that RE2 refuses between its delimiters ({together[0][1]})", "one that compiles with them",
               "shorten its repeats")
     if fmt.checksum is not None and fmt.checksum not in CHECKSUMS:
         wrong("checksum", f"checksum={fmt.checksum!r}", "one of " + ", ".join(sorted(CHECKSUMS)), "name one of these")
@@ -176,16 +180,25 @@ def _check_format(source: RulesSource, secret: SecretText, fmt: FormatText, path
 
 def refusals(pattern: str) -> list[tuple[str, str]]:
     """The engines that refuse ``pattern`` when rules are loaded, each with its reason."""
-    found = []
+    return _own_refusal(pattern) + _re2_refusal(pattern)
+
+
+def _own_refusal(pattern: str) -> list[tuple[str, str]]:
     try:
         parse(pattern)
     except PatternError as error:
-        found.append(("the workbench", str(error)))
+        return [("the workbench", str(error))]
+    return []
+
+
+def _re2_refusal(pattern: str) -> list[tuple[str, str]]:
     try:
         compile_re2(pattern)
     except PatternError as error:
-        found.append(("RE2", str(error)))
-    return found
+        return [("RE2", str(error))]
+    except UnicodeEncodeError:  # said by our own parser
+        return [("RE2", "characters that are no bytes")]
+    return []
 
 
 # ---------------------------------------------------------------------------------------------------------------------

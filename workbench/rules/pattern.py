@@ -289,6 +289,7 @@ class Trigger:
         return len(self.classes)
 
 
+@lru_cache(maxsize=4096)
 def _spell(item: ByteClass) -> str:
     members = item.members()
     if len(members) == 1:
