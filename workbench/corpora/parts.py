@@ -163,8 +163,8 @@ class BlobParts(_Parts):
         self._part_bytes = 0
         self.content_bytes = 0
         self._rows_added = 0
-        self._buffer = bytearray()
-        self._other_buffer = bytearray()
+        # Memory comes with the first byte that is put there: a small corpus takes little.
+        self._buffer, self._other_buffer = (memoryview(np.empty(row_group_bytes, np.uint8)) for _ in range(2))
         self._start_group()
 
     def _start_group(self) -> None:
@@ -187,11 +187,7 @@ class BlobParts(_Parts):
             self._emit([blob_id], np.array([len(content)], np.int64), pa.array([bytes(content)], pa.large_binary()))
             return
         start, end = self._ends[-1], self._ends[-1] + len(content)
-        if end > len(self._buffer):  # doubles, so that a small corpus takes little
-            grown = bytearray(min(self._row_group_bytes, max(2 * len(self._buffer), end, 1 << 20)))
-            grown[:start] = memoryview(self._buffer)[:start]
-            self._buffer = grown
-        self._buffer[start:end] = content
+        self._buffer[start:end] = content if type(content) is bytes else memoryview(content).cast("B")
         self._ids.append(blob_id)
         self._ends.append(end)
 
