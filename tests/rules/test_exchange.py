@@ -39,6 +39,11 @@ def translated(rule: str, head: str = "") -> tuple[dict, list[str]]:
         (r"regex = '''\bacme_[a-z0-9]{32}\b'''", {"pattern": "acme_[a-z0-9]{32}"}),
         # an option for all of it
         (r"regex = '''(?i)\b(acme_[a-z0-9]{32})\b'''", {"pattern": "(?i:acme_[a-z0-9]{32})"}),
+        # an option from the middle of a group on
+        (r"regex = '''\b(acme_(?i)[a-z0-9]{32})\b'''", {"pattern": "acme_(?i:[a-z0-9]{32})"}),
+        # brackets in classes, and an option that ends with its group
+        (r"regex = '''\b((?:acme_(?i)[a-z|)]{4}|acmf_[^]x]{4})[0-9]{20})'''",
+         {"pattern": "(?:acme_(?i:[a-z|)]{4})|(?i:acmf_[^]x]{4}))[0-9]{20}"}),
         # the group that is named; what stands before it is short
         (r"regex = '''(key|token)=(acme_[a-z0-9]{32})'''" + "\nsecretGroup = 2",
          {"pattern": "acme_[a-z0-9]{32}", "before": "(key|token)="}),
@@ -56,6 +61,16 @@ def translated(rule: str, head: str = "") -> tuple[dict, list[str]]:
 def test_a_gitleaks_rule_translates(rule: str, fmt: dict) -> None:
     found, lines = translated(rule)
     assert found == fmt and lines == []
+
+
+def test_alternatives_become_formats() -> None:
+    text = ("[[rules]]\nid = 'a'\nkeywords = ['acme']\n"
+            r"regex = '''(?i)acme.{0,20}=([a-z0-9]{24})|\b(ACMT3[a-z0-9]{40})\b'''")
+    result = import_gitleaks(text, provider="Acme")
+    first, second = result.data["secrets"][0]["formats"]
+    assert first == {"pattern": "(?i:[a-z0-9]{24})", "near": {"keywords": ["acme"], "window": {"bytes": 60}}}
+    assert second == {"pattern": "(?i:ACMT3[a-z0-9]{40})"}
+    assert len(result.lines) == 1 and "before the secret" in result.lines[0]
 
 
 def test_a_name_and_an_assignment_become_keywords_near() -> None:

@@ -7,6 +7,7 @@ name and an assignment.
 
 from __future__ import annotations
 
+import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -79,17 +80,29 @@ def _secret(row: Mapping[str, Any], rule: _Rule) -> dict[str, Any] | None:
     except (PatternError, _parser.error) as error:
         rule.say(f"left out: {error}")
         return None
-    fmt = _format(row, parts, rule)
-    problem = next((f"{engine} refuses its pattern: {why}" for engine, why in refusals(fmt["pattern"])), None)
-    if problem is None and lengths(parse(fmt["pattern"]))[0] < 4:
-        problem = "its secret may be under 4 bytes long"
-    if problem is None and search_way(FormatText.model_validate(fmt), is_part=False) is None:
-        problem = "it has neither a literal to search for nor keywords"
-    if problem:
-        rule.say(f"left out: {problem}")
+    formats = []
+    for part in parts:
+        fmt = _format(row, part, rule)
+        problem = _problem(fmt)
+        if problem is None:
+            formats.append(fmt)
+        else:
+            rule.say(f"left out{', one alternative' if len(parts) > 1 else ''}: {problem}")
+    if not formats:
         return None
     slug = re.sub(r"[^a-z0-9]+", "_", rule.id.lower()).strip("_")
-    return {"type": slug, "name": slug.replace("_", " ").title(), "formats": [fmt]}
+    return {"type": slug, "name": slug.replace("_", " ").title(), "formats": formats}
+
+
+def _problem(fmt: Mapping[str, Any]) -> str | None:
+    """Why a format cannot be used, or None."""
+    for engine, why in refusals(fmt["pattern"]):
+        return f"{engine} refuses its pattern: {why}"
+    if lengths(parse(fmt["pattern"]))[0] < 4:
+        return "its secret may be under 4 bytes long"
+    if search_way(FormatText.model_validate(dict(fmt)), is_part=False) is None:
+        return "it has neither a literal to search for nor keywords"
+    return None
 
 
 def _format(row: Mapping[str, Any], parts: tuple[str, str, str], rule: _Rule) -> dict[str, Any]:
@@ -166,42 +179,92 @@ def _plain(expression: str) -> str:
     """Go's spelling as the shared subset's: classes in words spelled out, options round what they are for."""
     for theirs, ours in _CLASSES.items():
         expression = expression.replace(theirs, ours)
-    expression = re.sub(r"\(\?P<\w+>", "(", expression)
-    options = re.match(r"\(\?([ims]+)\)", expression)
-    if options:
-        rest = expression[options.end() :]
-        return f"(?i:{rest})" if "i" in options.group(1) else rest
+    return _scoped(re.sub(r"\(\?P<\w+>", "(", expression))
+
+
+def _scoped(expression: str) -> str:
+    """Go's ``x(?i)y|z``, an option from there to the group's end, as ``x(?i:y)|(?i:z)``."""
+    for at, _ in _places(expression):
+        option = re.match(r"\(\?([ims]*)(-[ims]+)?\)", expression[at:])
+        if option is None:
+            continue
+        start = at + option.end()
+        stop = _group_end(expression, start)
+        word = "(?i:" if "i" in option.group(1) else "(?-i:" if "i" in (option.group(2) or "") else "(?:"
+        inside = "|".join(f"{word}{part})" for part in _branches(_scoped(expression[start:stop])))
+        return expression[:at] + inside + expression[stop : stop + 1] + _scoped(expression[stop + 1 :])
     return expression
 
 
-def _taken_apart(regex: str, group: int) -> tuple[str, str, str]:
-    """(before, pattern, after) of a regex: cut round its secret, the first group or the one named.
+def _places(expression: str) -> Iterator[tuple[int, int]]:
+    """(offset, depth) of every character that is neither escaped nor in a class; a bracket has the depth outside it."""
+    depth, at = 0, 0
+    while at < len(expression):
+        c = expression[at]
+        if c == "\\":
+            at += 2
+            continue
+        if c == ")":
+            depth -= 1
+        yield at, depth
+        if c == "[":
+            at = _class_end(expression, at)
+        if c == "(":
+            depth += 1
+        at += 1
 
-    Raises :class:`PatternError` when the secret is not at the top of the expression, so that it cannot be cut out.
+
+def _class_end(expression: str, at: int) -> int:
+    """Offset of the ] that closes the class opened at ``at``; a ] at its very start belongs to it."""
+    at += 2 if expression[at + 1 : at + 2] == "^" else 1
+    first = True
+    while at < len(expression) and (expression[at] != "]" or first):
+        at += 2 if expression[at] == "\\" else 1
+        first = False
+    return at
+
+
+def _group_end(expression: str, start: int) -> int:
+    """Offset of the bracket that closes the group ``start`` lies in; the expression's end for none."""
+    return next((start + at for at, depth in _places(expression[start:]) if depth < 0), len(expression))
+
+
+def _branches(expression: str) -> list[str]:
+    """The alternatives at the top of an expression."""
+    bars = [at for at, depth in _places(expression) if depth == 0 and expression[at] == "|"]
+    return [expression[a + 1 : b] for a, b in itertools.pairwise([-1, *bars, len(expression)])]
+
+
+def _taken_apart(regex: str, group: int) -> list[tuple[str, str, str]]:
+    """(before, pattern, after) for every alternative of a regex: cut round its secret, the first group or the one named.
+
+    Raises :class:`PatternError` when a secret is not at the top of its alternative, so that it cannot be cut out.
     """
-    expression = _plain(regex)
-    wrapped = expression.startswith("(?i:") and regex.startswith("(?")
-    inner = expression[4:-1] if wrapped else expression
+    branches = _branches(_plain(regex))
+    if group > 1 and len(branches) > 1:
+        raise PatternError("Expected one alternative beside secretGroup but got several")
+    return [_cut_branch(branch, group) for branch in branches]
+
+
+def _cut_branch(branch: str, group: int) -> tuple[str, str, str]:
+    is_caseless = branch.startswith("(?i:") and _group_end(branch, 4) == len(branch) - 1
+    inner = branch[4:-1] if is_caseless else branch
     spans = list(_top_groups(inner))
-    if not spans:
-        if _parser.parse(inner).state.groups > 1:
-            raise PatternError("Expected its secret at the top of the regex but got it inside another group")
-        return _whole(inner, wrapped)
-    if group > len(spans):
-        raise PatternError(f"Expected secretGroup {group} at the top of the regex but got it inside another group")
-    start, end = spans[max(group, 1) - 1]
-    before, pattern, after = inner[:start], inner[start + 1 : end - 1], inner[end:]
-    return _delimiter(before, DEFAULT_BEFORE), _cased(pattern, wrapped), _delimiter(after, DEFAULT_AFTER)
+    if not spans and _parser.parse(inner).state.groups > 1 or group > max(1, len(spans)):
+        raise PatternError("Expected its secret at the top of the regex but got it inside another group")
+    if spans:
+        start, end = spans[max(group, 1) - 1]
+        before, pattern, after = inner[:start], inner[start + 1 : end - 1], inner[end:]
+    else:
+        pattern = inner.removeprefix(r"\b").removesuffix(r"\b").removeprefix("^").removesuffix("$")
+        before = after = ""
+    return (_cased(_delimiter(before, DEFAULT_BEFORE), is_caseless), f"(?i:{pattern})" if is_caseless else pattern,
+            _cased(_delimiter(after, DEFAULT_AFTER), is_caseless))
 
 
-def _whole(inner: str, wrapped: bool) -> tuple[str, str, str]:
-    """A regex without a group is the secret itself, less the word borders at its ends."""
-    pattern = inner.removeprefix(r"\b").removesuffix(r"\b").removeprefix("^").removesuffix("$")
-    return "", _cased(pattern, wrapped), ""
-
-
-def _cased(pattern: str, caseless: bool) -> str:
-    return f"(?i:{pattern})" if caseless else pattern
+def _cased(delimiter: str, is_caseless: bool) -> str:
+    """A delimiter with words in it keeps the option; most have none, and are easier to read without."""
+    return f"(?i:{delimiter})" if is_caseless and re.search(r"(?<!\\)[A-Za-z]{2}", delimiter) else delimiter
 
 
 def _delimiter(expression: str, default: str) -> str:
@@ -216,23 +279,6 @@ def _delimiter(expression: str, default: str) -> str:
 
 def _top_groups(expression: str) -> Iterator[tuple[int, int]]:
     """Spans of the capturing groups that stand in no other group, in order."""
-    depth, opened, at = 0, -1, 0
-    is_class = False
-    while at < len(expression):
-        c = expression[at]
-        if c == "\\":
-            at += 1
-        elif is_class:
-            is_class = c != "]" or expression[at - 1] == "["
-        elif c == "[":
-            is_class = True
-        elif c == "(":
-            if depth == 0 and expression[at + 1 : at + 2] != "?":
-                opened = at
-            depth += 1
-        elif c == ")":
-            depth -= 1
-            if depth == 0 and opened >= 0:
-                yield opened, at + 1
-                opened = -1
-        at += 1
+    for at, depth in _places(expression):
+        if depth == 0 and expression[at] == "(" and expression[at + 1 : at + 2] != "?":
+            yield at, _group_end(expression, at + 1) + 1
