@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.corpora import digests
@@ -24,6 +24,7 @@ close = st.builds(
 batches = st.lists(st.lists(st.one_of(close, st.integers(0, 40).map(digest)), max_size=12), max_size=8)
 
 
+@settings(deadline=None)  # machines may be busy
 @given(batches, st.sampled_from(["add", "add_many", "add_hex"]), st.integers(1, 9), st.integers(0, 9))
 def test_it_is_a_set(given_batches: list[list[bytes]], way: str, pending: int, few: int) -> None:
     before = digests._PENDING_LIMIT, digests._FEW

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.corpora.repository import Repository, git
@@ -48,6 +48,7 @@ def ordered(graph: Graph, tips: list[bytes], known: list[bytes]) -> list[bytes]:
     return [bytes(order[at : at + 20]) for at in range(0, len(order), 20)]
 
 
+@settings(deadline=None)  # machines may be busy
 @given(graphs(), st.data())
 def test_each_commit_once_and_after_its_parents(graph: Graph, data: st.DataObject) -> None:
     tips = data.draw(st.lists(st.sampled_from(sorted(graph)), min_size=1))
@@ -57,6 +58,7 @@ def test_each_commit_once_and_after_its_parents(graph: Graph, data: st.DataObjec
     assert all(place[parent] < place[commit] for commit in order for parent in graph[commit][0])
 
 
+@settings(deadline=None)  # machines may be busy
 @given(graphs(), st.data())
 def test_known_commits_are_left_out_and_new_ones_never(graph: Graph, data: st.DataObject) -> None:
     tips = data.draw(st.lists(st.sampled_from(sorted(graph)), min_size=1))
@@ -68,6 +70,7 @@ def test_known_commits_are_left_out_and_new_ones_never(graph: Graph, data: st.Da
         assert order == new
 
 
+@settings(deadline=None)  # machines may be busy
 @given(graphs(), st.data())
 def test_missing_commits_end_the_walk_there(graph: Graph, data: st.DataObject) -> None:
     gone = data.draw(st.sets(st.sampled_from(sorted(graph))))
