@@ -157,20 +157,22 @@ def _most_pairs(low: np.ndarray, high: np.ndarray) -> int:
     return count
 
 
-def _band(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The ranges narrowed to what a best assignment can use, and whether it is the straight one.
+def _band(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
+    """The ranges narrowed to what a best assignment can use; whether it is the straight one; and whether the ranges are
+    exact, so that everything in them may pair.
 
-    It leaves out few rows and columns, so it stays that near to the diagonal. Spans of the two sides that share bytes
-    make the count of pairs uncertain; then nothing is narrowed.
+    It leaves out few rows and columns, so it stays that near to the diagonal. Spans that share bytes make the count of
+    pairs uncertain; then nothing is narrowed.
     """
     n, m = len(a), len(b)
-    if (np.searchsorted(b.start, a.end, "left") > np.searchsorted(b.end, a.start, "right")).any():
-        return low, high, False
+    overlapping = any((s.start[1:] < s.end[:-1]).any() for s in (a, b))
+    if overlapping or (np.searchsorted(b.start, a.end, "left") > np.searchsorted(b.end, a.start, "right")).any():
+        return low, high, False, False
     most = _most_pairs(low, high)
     row = np.arange(n)
     if n == m == most:
-        return low, high, True
-    return np.maximum(low, row - (n - most)), np.minimum(high, row + (m - most) + 1), False
+        return low, high, True, True
+    return np.maximum(low, row - (n - most)), np.minimum(high, row + (m - most) + 1), False, True
 
 
 def _grid(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray, window: Window,
@@ -180,14 +182,28 @@ def _grid(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray, window: Window,
     A row keeps two bits a cell for the way back: did the row raise the value over the rows before it, and did this
     column raise it over the column to its left. ``low`` and ``high`` never fall from row to row.
     """
-    low, high, straight = _band(a, b, low, high)
+    low, high, straight, exact = _band(a, b, low, high)
     if straight:
         return [(i, i) for i in range(len(a))]
     extent = int(max(a.end.max(), b.end.max()) - min(a.start.min(), b.start.min())) + 1
     bonus = extent * (min(len(a), len(b)) + 1)
+    if int((high - low).max()) <= NARROW:
+        return _walk_back(_narrow_rows(a, b, low, high, window, in_order, bonus), len(b))
+    return _walk_back(_wide_rows(a, b, low, high, window, in_order, bonus, exact), len(b))
+
+
+NARROW = 48
+"""Rows of at most so many cells are filled faster one by one than as arrays."""
+
+Way = tuple[int, int, "np.ndarray | tuple[list[bool], list[bool]]"] | None
+"""A row's first and last column, and for each cell: was the value raised over the row above, and over the cell left."""
+
+
+def _wide_rows(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray, window: Window, in_order: bool,
+               bonus: int, exact: bool) -> list[Way]:
     best = np.zeros(len(b) + 1, np.int64)  # best[j]: value of the rows so far with the first j columns
     known = 0  # best is right up to here, and constant beyond
-    ways: list[tuple[int, int, np.ndarray] | None] = []
+    ways: list[Way] = []
     for i in range(len(a)):
         first, last = int(low[i]), int(high[i])
         if last <= first:
@@ -195,31 +211,71 @@ def _grid(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray, window: Window,
             continue
         best[known + 1 : last + 1] = best[known]
         known = max(known, last)
-        gap = _gaps(a, i, b, slice(first, last), window, in_order)
         old = best[first + 1 : last + 1]
-        new = np.maximum(old, np.where(gap >= 0, best[first:last] + (bonus - gap), _NONE))
+        if exact:
+            gap = np.maximum(b.start[first:last] - a.end[i], a.start[i] - b.end[first:last])
+            new = np.maximum(old, best[first:last] + (bonus - gap))
+        else:
+            gap = _gaps(a, i, b, slice(first, last), window, in_order)
+            new = np.maximum(old, np.where(gap >= 0, best[first:last] + (bonus - gap), _NONE))
         np.maximum.accumulate(new, out=new)
         left = np.concatenate((best[first : first + 1], new[:-1]))
         ways.append((first, last, np.packbits(np.stack((new > old, new > left)), axis=1)))
         best[first + 1 : last + 1] = new
-    return _walk_back(ways, len(b))
+    return ways
 
 
-def _walk_back(ways: list[tuple[int, int, np.ndarray] | None], column: int) -> list[tuple[int, int]]:
+def _narrow_rows(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray, window: Window, in_order: bool,
+                 bonus: int) -> list[Way]:
+    """The same as :func:`_wide_rows`, cell by cell: an array of five costs as much as five hundred."""
+    rows = list(zip(a.start.tolist(), a.end.tolist(), a.start_line.tolist(), a.end_line.tolist(), low.tolist(),
+                    high.tolist(), strict=True))
+    starts, ends, start_lines, end_lines = (x.tolist() for x in (b.start, b.end, b.start_line, b.end_line))
+    most = window.size if window.unit == "bytes" else 1 << 62
+    most_lines = window.size if window.unit == "lines" else 1 << 62
+    best, known = [0] * (len(b) + 1), 0
+    ways: list[Way] = []
+    for start, end, start_line, end_line, first, last in rows:
+        if last <= first:
+            ways.append(None)
+            continue
+        if last > known:
+            best[known + 1 : last + 1] = [best[known]] * (last - known)
+            known = last
+        above, left = best[first], best[first]  # values of the cell above to the left, and of the cell to the left
+        over, beyond = [], []
+        for j in range(first, last):
+            after, old = starts[j] - end, best[j + 1]
+            gap = max(after, start - ends[j])
+            new = old if old > left else left
+            if 0 <= gap <= most and (after >= 0 or not in_order) and (
+                    max(start_lines[j] - end_line, start_line - end_lines[j]) <= most_lines):
+                new = max(new, above + bonus - gap)
+            over.append(new > old)
+            beyond.append(new > left)
+            best[j + 1] = left = new
+            above = old
+        ways.append((first, last, (over, beyond)))
+    return ways
+
+
+def _walk_back(ways: list[Way], column: int) -> list[tuple[int, int]]:
     """The pairs of the best path, walked from the last cell. A later span is left out whenever that loses nothing."""
     found: list[tuple[int, int]] = []
     for i in range(len(ways) - 1, -1, -1):
         way = ways[i]
         if way is None:
             continue
-        first, last, packed = way
+        first, last, bits = way
         column = min(column, last)  # the value is constant beyond
         if column <= first:
             continue
-        bits = np.unpackbits(packed, axis=1)
-        if not bits[0, column - first - 1]:
+        over, beyond = np.unpackbits(bits, axis=1) if isinstance(bits, np.ndarray) else bits
+        if not over[column - first - 1]:
             continue
-        raised = first + int(np.flatnonzero(bits[1, : column - first])[-1])
+        raised = column - 1
+        while not beyond[raised - first]:
+            raised -= 1
         found.append((i, raised))
         column = raised
     found.reverse()
