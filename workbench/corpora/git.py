@@ -122,7 +122,7 @@ class _Run:
             try:
                 self._ingest(work, progress)
             except CorpusError as error:
-                if error.path == self._writer.folder:
+                if error.path != work.folder:  # the corpus's own trouble is every repository's
                     raise
                 self._failures.append((work.folder, str(error)))
             names[work.remote.name] -= 1

@@ -95,6 +95,19 @@ class _Parts:
             under_way.result()
 
     def _write(self, batch: pa.RecordBatch) -> None:
+        try:
+            self._write_group(batch)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: OSError) -> CorpusError:
+        return CorpusError(
+            f"Corpus {self._folder.parent}: {self._folder.name} cannot be written: {error}. What was published before "
+            "stands; make room and add the rest again",
+            path=self._folder.parent,
+        )
+
+    def _write_group(self, batch: pa.RecordBatch) -> None:
         if self._writer is None:
             self._path = self._next_path()
             self._file = HashingFile(self._path)
@@ -112,8 +125,11 @@ class _Parts:
         self._wait()
         if self._writer is None or self._file is None or self._path is None:
             return
-        self._writer.close()
-        self._file.close()
+        try:
+            self._writer.close()
+            self._file.close()
+        except OSError as error:
+            raise self._cannot_write(error) from error
         final = self._path.name.removesuffix(_PARTIAL)
         entry = CorpusFile(f"{self._folder.name}/{final}", self._file.hexdigest(), self._rows, self._file.tell())
         self._done.append((self._path, entry))
