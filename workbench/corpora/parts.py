@@ -6,7 +6,6 @@ gathers; at most one is under way. A part is named ``*.partial`` until :meth:`_P
 
 from __future__ import annotations
 
-import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.corpora.columns import numbers, strings
+from workbench.corpora.hashing_file import HashingFile
 from workbench.corpora.manifest import CorpusFile
 from workbench.corpora.paths import PATH_CLASS, with_path_class
 from workbench.errors import CorpusError
@@ -32,41 +32,6 @@ _PAGE_BLOBS = 16
 """A page ends at the first multiple of so many blobs past a megabyte: encoding and decoding hold whole pages."""
 _LOCATION_ROWS = 1 << 17
 _PARTIAL = ".partial"
-
-
-class HashingFile:
-    """A file open for writing that knows the SHA-256 of what it was given."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115 - closed by close()
-        self._hash = hashlib.sha256()
-        self._position = 0
-
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
-
-    def write(self, data: Any) -> int:
-        self._hash.update(data)
-        self._file.write(data)
-        self._position += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._position
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file once its bytes are on the disk."""
-        if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
 
 
 class _Parts:
