@@ -21,7 +21,7 @@ from workbench.rules.rule import RuleSet
 from workbench.rules.testtext import Filled, fill
 from workbench.rules.text import MatchTest, SecretText
 
-SAMPLES = 4
+SAMPLES = 2
 """Samples of every format in every text."""
 
 _TEXTS_A_BATCH = 4000

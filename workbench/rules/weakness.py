@@ -6,6 +6,7 @@ Each is found without a corpus and without the engine, from the format and from 
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -18,6 +19,9 @@ from workbench.rules.rule import Format, SecretType
 ENTROPY_SAMPLES = 2000
 MOST_REJECTED = 0.001
 """Share of random tokens that `min_entropy` may reject."""
+
+_FIRST_LOOK, _FAR = 200, 6.0
+"""Tokens after which a limit that lies so many standard deviations below their mean is let be."""
 
 SHADOW_SAMPLES = 20
 FEWEST_LITERAL_BYTES = 3
@@ -81,16 +85,24 @@ def _impossible_keywords(index: int, fmt: Format) -> Iterator[Weakness]:
 def _harsh_entropy(index: int, fmt: Format) -> Iterator[Weakness]:
     if fmt.min_entropy is None:
         return
-    low = made = 0
-    # The entropy of long tokens hardly varies, so fewer of them tell as much.
-    count = min(ENTROPY_SAMPLES, ENTROPY_SAMPLES * 50 // max(1, pattern.lengths(pattern.parse(fmt.sample or fmt.pattern))[0]))
-    for token in _random_tokens(fmt, count):
-        if refusal(fmt, token, skip=frozenset({"entropy"})) is None:
-            made += 1
-            low += checks.entropy(token) < fmt.min_entropy
+    low, made = _rejected(fmt, fmt.min_entropy)
     if made and low / made > MOST_REJECTED:
         yield Weakness(index, ("min_entropy",), f"min_entropy={fmt.min_entropy}, which rejects {low} of {made} random tokens",
                        f"at most {MOST_REJECTED:.1%} of them", "lower it")
+
+
+def _rejected(fmt: Format, limit: float) -> tuple[int, int]:
+    """(random tokens under ``limit``, random tokens made) that pass the format's other checks.
+
+    A few tokens tell a limit that lies far below them all; only a near one is tried with many.
+    """
+    found: list[float] = []
+    for token in _random_tokens(fmt, ENTROPY_SAMPLES):
+        if refusal(fmt, token, skip=frozenset({"entropy"})) is None:
+            found.append(checks.entropy(token))
+        if len(found) == _FIRST_LOOK and statistics.mean(found) - limit > _FAR * statistics.stdev(found):
+            break
+    return sum(value < limit for value in found), len(found)
 
 
 def _random_tokens(fmt: Format, count: int, *, narrow: bool = True) -> Iterator[bytes]:
