@@ -45,8 +45,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     from tests.browser.jupyter import jupyterlab
+    from workbench.lab import demo
 
-    with jupyterlab(tmp_path_factory.mktemp("jupyter"), {"WORKBENCH_KEY": KEY}) as running:
+    folder = tmp_path_factory.mktemp("jupyter")
+    with jupyterlab(folder, {"WORKBENCH_KEY": KEY}, corpus=demo.corpus(folder / "demo")) as running:
         yield running
 
 

@@ -1,13 +1,12 @@
-"""A real JupyterLab on loopback, with settings, kernels and files of its own, and the pages a browser opens in it."""
+"""A real JupyterLab on loopback, as `workbench lab` starts it, and the pages a browser opens in it."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
+import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +19,8 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import ConsoleMessage, Page, expect
 
+from workbench.lab.server import prepare
+
 START_S = 60
 CELL_S = 60
 
@@ -31,11 +32,12 @@ class Server:
     url: str
     token: str = field(repr=False)
     folder: Path
-    settings: Path
 
     def theme(self, name: str) -> None:
         """Which theme the next page has."""
-        _write_setting(self.settings, "apputils-extension/themes", {"theme": name})
+        path = self.folder / ".jupyter-settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"theme": name}))
 
     def notebook(self, name: str, *cells: str) -> None:
         """Put a notebook of code cells there."""
@@ -43,32 +45,31 @@ class Server:
         made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(made, self.folder / name)
 
+    def shipped(self, name: str, folder: str) -> str:
+        """A folder of its own for a shipped notebook and what it writes; returns the notebook's path in it."""
+        (self.folder / folder).mkdir(exist_ok=True)
+        shutil.copy(self.folder / name, self.folder / folder / name)
+        return f"{folder}/{name}"
+
     def address(self, notebook: str) -> str:
         return f"{self.url}/lab/tree/{notebook}?reset&token={self.token}"
 
 
 @contextmanager
-def jupyterlab(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    """JupyterLab on ``folder / "files"``; everything else it keeps stands in ``folder`` too."""
-    files, settings = folder / "files", folder / "settings"
-    files.mkdir(parents=True, exist_ok=True)
-    # What asks the network for news and updates stays asleep, as `workbench lab` has it.
-    _write_setting(settings, "apputils-extension/notification", {"fetchNews": "false", "checkForUpdates": False})
+def jupyterlab(folder: Path, environment: dict[str, str], *, corpus: Path | None = None) -> Iterator[Server]:
+    """JupyterLab on ``folder / "files"``; what else it keeps stands in ``folder`` too, and nothing anywhere else."""
     token, port = secrets.token_hex(16), _free_port()
+    launch = prepare(corpus, folder=folder / "files", port=port, browser=False)
     own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
-               "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={files}",
-               f"--LabApp.user_settings_dir={settings}", f"--LabApp.workspaces_dir={folder / 'workspaces'}",
-               "--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
-    if os.geteuid() == 0:
-        command.append("--allow-root")
+    command = [*launch.command, f"--IdentityProvider.token={token}", f"--LabApp.workspaces_dir={folder / 'workspaces'}"]
     log = folder / "jupyter.log"
     with open(log, "w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment, **own}, cwd=files)
+        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=launch.folder,
+                                   env={**launch.environment, **environment, **own})
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(f"{url}/api/status?token={token}", process, log)
-        yield Server(url, token, files, settings)
+        yield Server(url, token, launch.folder)
     finally:
         process.terminate()  # it shuts its kernels down
         try:
@@ -76,12 +77,6 @@ def jupyterlab(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _write_setting(settings: Path, plugin: str, value: dict[str, object]) -> None:
-    path = settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
 
 
 def _free_port() -> int:
@@ -179,3 +174,39 @@ class Notebook:
         return self.page.locator(".jp-Notebook-cell").evaluate_all(
             "cells => cells.map(c => [['jp-CodeCell', 'jp-MarkdownCell', 'jp-RawCell'].find(k => c.classList.contains(k)), "
             "c.querySelector('.cm-content')?.textContent ?? ''])")
+
+    def unreadable(self) -> list[str]:
+        """Texts in outputs that hardly stand out from what is behind them, as a style made for the other theme leaves them.
+
+        Contrast as the Web Content Accessibility Guidelines count it; 3 is what they ask of large text.
+        """
+        found = self.page.evaluate(_CONTRASTS)
+        assert found["seen"] > 20  # so that finding none means something
+        return list(found["poor"])
+
+
+_CONTRASTS = """() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
+  const behind = (node) => {
+    for (let n = node; n; n = n.parentElement) {
+      const c = parse(getComputedStyle(n).backgroundColor);
+      if (c.length === 3 || c[3] > 0.5) return c;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  let seen = 0;
+  for (const node of document.querySelectorAll('.jp-OutputArea-output *')) {
+    if (node.closest('svg, style, script, option, [disabled], .disabled')) continue;
+    if (![...node.childNodes].some((c) => c.nodeType === 3 && c.data.trim())) continue;
+    const style = getComputedStyle(node);
+    if (style.visibility === 'hidden' || !node.getClientRects().length) continue;
+    seen += 1;
+    const [a, b] = [light(parse(style.color)), light(behind(node))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 3) poor.push(`${contrast.toFixed(1)} ${node.tagName}.${node.className} ${node.textContent.trim().slice(0, 40)}`);
+  }
+  return { seen, poor };
+}"""

@@ -23,21 +23,27 @@ _HIDDEN = frozenset({"column", "start", "end", "starts", "ends", "end_line", "ur
 
 STYLE = """<style>
 .wb{font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;color:var(--jp-ui-font-color1,#1b1f24)}
-.wb table{border-collapse:collapse;margin:4px 0 8px;font-size:inherit;color:inherit}
-.wb th,.wb td{text-align:left;vertical-align:top;padding:3px 10px 3px 0;border-bottom:1px solid var(--jp-border-color2,#d0d7de);
+.wb.wb table{border-collapse:collapse;margin:4px 0 8px;font-size:inherit;color:inherit}
+.wb.wb th,.wb.wb td{text-align:left;vertical-align:top;padding:3px 10px 3px 0;border-bottom:1px solid var(--jp-border-color2,#d0d7de);
 max-width:60em;font-weight:normal}
-.wb thead th{color:var(--jp-ui-font-color2,#57606a);border-bottom-width:2px}
-.wb td.c{min-width:26em}
-.wb td.s code{white-space:nowrap}
-.wb td.n{text-align:right;font-variant-numeric:tabular-nums}
-.wb code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px;background:none;
+.wb.wb thead th{color:var(--jp-ui-font-color2,#57606a);border-bottom-width:2px}
+.wb.wb td.c{min-width:26em}
+.wb.wb td.s code{white-space:nowrap}
+.wb.wb td.n{text-align:right;font-variant-numeric:tabular-nums}
+.wb.wb code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px;background:none;
 color:inherit;white-space:pre-wrap;overflow-wrap:anywhere}
-.wb mark{background:#ffd33d;color:#1b1f24;border-radius:2px;padding:0 2px}
-.wb .note{color:var(--jp-ui-font-color2,#57606a);margin:2px 0}
-.wb .warn{border-left:3px solid #bf8700;padding-left:8px;margin:4px 0}
-.wb .bad{border-left:3px solid #cf222e;padding-left:8px;margin:4px 0}
-.wb h4{margin:8px 0 2px;font-size:13px}
+.wb.wb mark{background:#ffd33d;color:#1b1f24;border-radius:2px;padding:0 2px}
+.wb.wb .note{color:var(--jp-ui-font-color2,#57606a);margin:2px 0}
+.wb.wb .warn{border-left:3px solid #bf8700;padding-left:8px;margin:4px 0}
+.wb.wb .bad{border-left:3px solid #cf222e;padding-left:8px;margin:4px 0}
+.wb.wb h4{margin:8px 0 2px;font-size:13px}
 </style>"""
+"""``.wb.wb`` outweighs JupyterLab's own rules for tables in outputs, which set everything to the right."""
+
+_BROWSER_STYLE = """<style>.dt-container.dt-container{background:transparent;color:inherit}
+.dt-container.dt-container :is(select,input,button){background:var(--jp-layout-color1,Canvas);color:inherit!important}
+.dt-container.dt-container :is(th,td){text-align:left}</style>"""
+"""The table's own style knows the system's dark mode and not JupyterLab's: its frame would stay white."""
 
 
 class Results(pd.DataFrame):
@@ -89,7 +95,7 @@ class Browser:
 
         plain = pd.DataFrame(self._frame[[c for c in self._frame.columns if c not in _HIDDEN]])
         body = to_html_datatable(plain, connected=False, allow_html=False, maxBytes="2MB", display_logo_when_loading=False)
-        return generate_init_offline_itables_html(options.dt_bundle) + body
+        return generate_init_offline_itables_html(options.dt_bundle) + _BROWSER_STYLE + body
 
 
 def results(table: pa.Table | Mapping[str, Any] | Sequence[Mapping[str, Any]], *, schema: pa.Schema | None = None,

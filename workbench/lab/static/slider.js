@@ -202,9 +202,16 @@ function draw(state) {
 }
 
 function ticks(state, bottom) {
-  const out = [];
-  for (let n = 0; n <= state.widest; n = n ? n * 10 : 1) out.push(n);
-  const all = out.map((n) => [scaleX(state, n), number(n)]).concat([[scaleX(state, null), "file"]]);
+  const all = [[scaleX(state, 0), "0"]];
+  const room = scaleX(state, null) - 30;
+  for (let decade = 1; decade <= state.widest; decade *= 10) {
+    for (const n of [decade, 2 * decade, 5 * decade]) {
+      const x = scaleX(state, n);
+      const text = number(n);
+      if (n <= state.widest && x < room && x - all.at(-1)[0] > 12 + 7 * text.length) all.push([x, text]);
+    }
+  }
+  all.push([scaleX(state, null), "file"]);
   return all.flatMap(([x, text]) => [
     shape("line", { class: "wbs-grid", x1: x, x2: x, y1: 4, y2: bottom }),
     shape("text", { class: "wbs-tick", x, y: bottom + 13, "text-anchor": "middle" }, text),
