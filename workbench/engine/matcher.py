@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from workbench.engine.base64text import EncodedHead, Run, run_round, whole_run
 from workbench.engine.compiled import CompiledFormat, CompiledRules, Target, starts_plain
-from workbench.engine.lines import Lines
+from workbench.engine.lines import Lines, around
 from workbench.engine.pairing import Region, merged, neighbourhoods
 from workbench.engine.trace import Stage, Trace
 from workbench.rules.judge import compiled as compiled_pattern
@@ -214,8 +214,7 @@ class BlobMatcher:
             return [(0, size)]
         if window.unit == "bytes":
             return [(max(start - window.size, 0), min(end + window.size, size)) for start, end in spans]
-        line, around = self.lines.line, self.lines.around
-        grown = (around(line(start), line(end - 1), window.size) for start, end in spans)
+        grown = (around(self._blob, start, end, window.size) for start, end in spans)
         return [(low, high - 1) for low, high in grown]
 
     # -- checks --------------------------------------------------------------------------------------------------------
@@ -239,7 +238,7 @@ class BlobMatcher:
         """Whether a keyword stands, whole, in the window before the token or after it; inside it does not count."""
         window = fmt.near_window
         if window.unit == "lines":
-            low, high = self.lines.around(self.lines.line(start), self.lines.line(end - 1), window.size)
+            low, high = around(self._blob, start, end, window.size)
         else:
             reach = len(self._blob) if window.unit == "file" else window.size
             low, high = max(0, start - reach), min(len(self._blob), end + reach)
