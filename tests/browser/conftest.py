@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     from workbench.lab import demo
 
     folder = tmp_path_factory.mktemp("jupyter")
-    with jupyterlab(folder, {"WORKBENCH_KEY": KEY}, corpus=demo.corpus(folder / "demo")) as running:
+    with jupyterlab(folder, {"WORKBENCH_KEY": KEY, "LOGNAME": "ann"}, corpus=demo.corpus(folder / "demo")) as running:
         yield running
 
 

@@ -1,16 +1,21 @@
-"""The shipped notebooks as a newcomer runs them: from the menu, in both themes, with nothing asked of the network."""
+"""The shipped notebooks as a newcomer runs them: from the menu, in both themes, with nothing asked of the network.
+
+The README's pictures come from here: `WORKBENCH_PICTURES=notebooks/images make test-browser` draws them anew.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import THEMES
 from tests.browser.jupyter import Notebook, Server
+from tests.conftest import ROOT
 from workbench.store.reader import StoreReader
 
 Open = Callable[[str], Notebook]
@@ -23,8 +28,15 @@ def place(request: pytest.FixtureRequest, server: Server) -> str:
     return str(request.param).split()[-1].lower()
 
 
+def picture(name: str, of: Locator) -> None:
+    folder = os.environ.get("WORKBENCH_PICTURES")
+    if folder:
+        of.screenshot(path=ROOT / folder / name)
+
+
 def run(server: Server, place: str, name: str, open_notebook: Open) -> Notebook:
     notebook = open_notebook(server.shipped(name, place))
+    assert notebook.page.evaluate("document.body.dataset.jpThemeLight") == str(place == "light").lower()
     notebook.run_all()
     return notebook
 
@@ -60,6 +72,10 @@ def test_a_window_is_tuned_with_the_slider(place: str, server: Server, page: Pag
     page.locator("[data-jump=suggested]").click()
     expect(window).to_have_text(suggested[2])
     expect(pairs).to_have_text(suggested[0])
+    expect(page.locator(".wbs-stale")).to_have_count(0)
+    if place == "light":
+        page.set_viewport_size({"width": 1280, "height": 1200})
+        picture("window.png", page.locator(".wbs"))
     assert (server.folder / place / "my-rules").is_dir()
 
 
@@ -76,6 +92,8 @@ def test_matches_are_reviewed_and_the_labels_stay(place: str, server: Server, pa
     expect(counts).to_contain_text("3 of ")
     expect(counts).to_contain_text("2 true, 1 false, 0 unsure")
     page.screenshot(path=tmp_path / "review.png")
+    if place == "dark":
+        picture("review.png", page.locator(".wbt"))
     assert notebook.unreadable() == []
     notebook.save()
     notebook.reload()
