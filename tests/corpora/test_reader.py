@@ -9,12 +9,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import shared
 from tests.corpora.made import blobs_table, corpus_of_files, write
-from workbench.corpora.reader import Corpus, _rows_a_batch, read_batches
+from workbench.corpora.reader import Corpus, read_batches, rows_a_batch
 from workbench.corpora.writer import blob_id_of
 from workbench.errors import CorpusError, ShardError, UsageError
 from workbench.schemas import BLOBS, LOCATIONS
@@ -264,9 +264,10 @@ def test_a_row_group_far_larger_than_a_batch_is_streamed(tmp_path: Path) -> None
     assert len(held) == 24 and max(held) < 24 << 20
 
 
+@settings(deadline=None)  # machines may be busy
 @given(st.lists(st.integers(0, 1 << 28), min_size=1, max_size=200), st.integers(1, 1 << 27))
-def test_rows_a_batch_bound_every_batch(sizes: list[int], batch_bytes: int) -> None:
-    rows = _rows_a_batch(pa.chunked_array([sizes]), batch_bytes)
+def testrows_a_batch_bound_every_batch(sizes: list[int], batch_bytes: int) -> None:
+    rows = rows_a_batch(pa.chunked_array([sizes]), batch_bytes)
     largest = max(sum(sizes[at : at + rows]) for at in range(0, len(sizes), rows))
     assert rows == 1 or largest <= max(batch_bytes, 64 << 20, int(1.25 * max(sizes)))
     assert rows & (rows - 1) == 0

@@ -172,6 +172,26 @@ def test_a_writer_that_is_killed_leaves_the_old_corpus_or_the_new_one(tmp_path: 
     assert set(contents(tmp_path)) == {*expected, b"new one"}
 
 
+def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, [b"old"])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parts.HashingFile, "write", full)
+    with pytest.raises(CorpusError, match="blobs cannot be written: .*No space left on device"):
+        write(tmp_path, [b"new"])
+    monkeypatch.undo()
+    assert contents(tmp_path) == [b"old"]
+    assert [p.name for p in (tmp_path / "blobs").iterdir()] == ["part-00000.parquet"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CorpusError, match="the folder cannot be made"):
+        CorpusWriter(tmp_path / "file" / "corpus")
+
+
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     with CorpusWriter(tmp_path) as writer:
         writer.add_blob(blob_id_of(b"a"), b"a")

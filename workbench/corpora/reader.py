@@ -204,11 +204,11 @@ def _group_batches(
         return
     # buffer_size makes Arrow read a column page by page; without it the whole compressed column would be held.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=_STREAM_BUFFER_BYTES) as streamed:
-        rows = _rows_a_batch(sizes, batch_bytes)
+        rows = rows_a_batch(sizes, batch_bytes)
         yield from streamed.iter_batches(rows, row_groups=[group], columns=names, use_threads=False)
 
 
-def _rows_a_batch(sizes: pa.ChunkedArray, batch_bytes: int) -> int:
+def rows_a_batch(sizes: pa.ChunkedArray, batch_bytes: int) -> int:
     """Rows a batch, a power of two: about ``batch_bytes`` on the average, and no batch over ``BATCH_BYTES``.
 
     Blobs of one file's history stand side by side, so sizes vary by runs; rows that kept the largest run under

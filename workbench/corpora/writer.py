@@ -31,9 +31,11 @@ ROW_GROUP_BYTES = 64 << 20
 FILE_BYTES = 1 << 30
 
 
-def blob_id_of(content: bytes) -> BlobId:
+def blob_id_of(content: bytes | memoryview) -> BlobId:
     """Git's id of ``content`` as a blob: 40 lower-case hex digits."""
-    return BlobId(hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest())
+    digest = hashlib.sha1(b"blob %d\0" % len(content), usedforsecurity=False)
+    digest.update(content)
+    return BlobId(digest.hexdigest())
 
 
 class CorpusWriter:
@@ -242,8 +244,12 @@ class CorpusWriter:
                     "Choose a new or an empty folder",
                     path=self.folder,
                 )
-        for sub in (BLOBS_FOLDER, LOCATIONS_FOLDER):
-            (self.folder / sub).mkdir(parents=True, exist_ok=True)
+        try:
+            for sub in (BLOBS_FOLDER, LOCATIONS_FOLDER):
+                (self.folder / sub).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CorpusError(f"Corpus {self.folder}: the folder cannot be made: {error}. Choose another path",
+                              path=self.folder) from error
 
     def _name_parts(self) -> None:
         self._blobs.name_parts()
