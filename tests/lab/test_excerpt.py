@@ -58,6 +58,14 @@ def test_a_long_line_is_cut_round_the_match_and_not_through_a_neighbour() -> Non
     assert other[:8].decode() not in line  # cut by the edge: only said to be there
 
 
+def test_a_cut_goes_between_characters() -> None:
+    value = token(1)
+    for shift in range(3):  # so that one of them would be cut, wherever the cut falls
+        blob = b"x" * shift + "€".encode() * 300 + value + "€".encode() * 300
+        ((line,),) = shown(blob, value)
+        assert "�" not in line and line.count(CUT) == 2
+
+
 def test_a_key_of_many_lines_shows_its_first_and_last() -> None:
     body = b"\n".join(hashlib.sha256(bytes([n])).hexdigest().encode() for n in range(20))
     value = b"-----BEGIN " + b"KEY-----\n" + body + b"\n-----END " + b"KEY-----"

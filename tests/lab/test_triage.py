@@ -130,6 +130,22 @@ def test_what_waits_is_saved_as_soon_as_the_store_is_let_go(show: Callable[..., 
     assert widget.view["message"] == "Saved what had waited" and verdicts(store) == ["true"]
 
 
+def test_what_still_waits_when_the_kernel_is_shut_down_is_sent_then(show: Callable[..., Triage], store: Path, child: Child,  # noqa: F811
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT_S", 0.1)
+    at_exit: list[tuple] = []
+    monkeypatch.setattr(module.atexit, "register", lambda *call: at_exit.append(call))
+    widget = show()
+    holder = child("hold", store, 60)
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    assert send(widget, "judge", key=widget.view["item"]["key"], verdict="unsure")["pending"] == 1
+    holder.kill()
+    holder.wait()
+    ((last, *values),) = at_exit
+    last(*values)
+    assert verdicts(store) == ["unsure"]
+
+
 def test_a_store_of_another_key_is_refused_before_anything_is_judged(show: Callable[..., Triage],
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, encode_key(bytes(32)))

@@ -84,7 +84,7 @@ def _pieces(blob: bytes, start: int, end: int, judged: Sequence[Span], hidden: S
     """The line ``[start, end)`` in pieces, those of ``judged`` masked and marked."""
     while end > start and blob[end - 1] in b"\r\n":
         end -= 1
-    low, high = _window(start, end, judged)
+    low, high = _between_characters(blob, start, end, *_window(start, end, judged))
     pieces: list[tuple[str, bool]] = [(CUT, False)] if low > start else []
     at = low
     for span in judged:
@@ -113,6 +113,16 @@ def _window(start: int, end: int, judged: Sequence[Span]) -> tuple[int, int]:
     if last - first > 8 * MOST_COLUMNS:  # two parts far apart on one endless line: the first and what follows it
         last = min(end, judged[0].end)
     return max(start, first - reach), min(end, last + reach)
+
+
+def _between_characters(blob: bytes, start: int, end: int, low: int, high: int) -> tuple[int, int]:
+    """The range moved outward so that neither edge cuts a character of UTF-8, which has at most three bytes more."""
+    for _ in range(3):
+        if low > start and blob[low] & 0xC0 == 0x80:
+            low -= 1
+        if high < end and blob[high] & 0xC0 == 0x80:
+            high += 1
+    return low, high
 
 
 def _readable(text: str) -> str:

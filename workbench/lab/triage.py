@@ -7,7 +7,9 @@ decides. While verdicts wait for a store that is in use, they are tried again ev
 from __future__ import annotations
 
 import asyncio
+import atexit
 import getpass
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,7 @@ class Triage(anywidget.AnyWidget):
         self._retry: asyncio.TimerHandle | None = None
         super().__init__()
         self.on_msg(self._receive)
+        atexit.register(_last_try, weakref.ref(self))  # a kernel that is shut down in an orderly way takes nothing with it
         self._send_view()
 
     def __repr__(self) -> str:
@@ -105,6 +108,13 @@ class Triage(anywidget.AnyWidget):
             self.review.message = "Saved what had waited"
         self._send_view()
         self._plan_retry()
+
+
+def _last_try(widget: weakref.ref[Triage]) -> None:
+    """Send what still waits when the process ends."""
+    left = widget()
+    if left is not None and left.review.pending:
+        left.review.exchange()
 
 
 def triage(session: Session, *names: str, store: str | Path, sample: int | None = 200, seed: int = 0,
