@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.corpus import CorpusOption
+from workbench.errors import UsageError
 
 MaxBlobOption = Annotated[float, typer.Option(help="Skip (and count) files larger than this.", min=0.001)]
 
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Attach the commands to ``workbench corpus``."""
     app.command("add-npm")(add_npm)
     app.command("add-archive")(add_archive)
+    app.command("add-table")(add_table)
 
 
 def add_npm(
@@ -79,6 +81,48 @@ def add_archive(
     typer.echo(
         f"{report.files} files, {report.unchanged} more that were there: {report.events} events, {report.blobs} new "
         f"blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+    )
+    _end(report.skipped, (message for _, message in report.failures))
+
+
+def add_table(
+    files: Annotated[list[Path], typer.Argument(help="Parquet files.", metavar="FILE...")],
+    *,
+    corpus: CorpusOption,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="What the columns are: content=COLUMN, and any of repository, revision, path, "
+                                   "committed_at, url; a.b is a field of a struct. Known data sets need none."),
+    ] = None,
+    source: Annotated[str, typer.Option(help="What the contents are, in GitHub's words.")] = "content",
+    github: Annotated[bool, typer.Option("--github", help="The mapped repositories are GitHub's.")] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Leave the contents in the files, which stand in the corpus's folder.")
+    ] = False,
+    max_blob_mib: MaxBlobOption = 4.0,
+) -> None:
+    """Add other people's Parquet files: The Stack, BigQuery's github_repos, Software Heritage, CredData and their like.
+
+    With --in-place nothing is copied: the corpus gets an index beside the files, and workbench batch reads both. Binary
+    contents, large ones and nulls are left out and counted. Exit code 1 when a file could not be taken; the others are
+    added.
+    """
+    from workbench.corpora.table_ingest import add_tables
+    from workbench.corpora.tables import parse_map
+    from workbench.corpora.writer import CorpusWriter
+
+    if not columns and (source != "content" or github):
+        raise UsageError("Expected --map with --source and --github but got none; known data sets need none of them")
+    table_map = parse_map(columns, source=source, is_github=github) if columns else None
+    with (
+        CorpusWriter(corpus, made="tables of others", beside_others=in_place) as writer,
+        _progress("B", unit_scale=True) as told,
+    ):
+        report = add_tables(writer, files, table_map=table_map, in_place=in_place,
+                            max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
+    typer.echo(
+        f"{report.files} files, {report.unchanged} more that were there: {report.rows} rows, {report.blobs} new blobs "
+        f"({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
     )
     _end(report.skipped, (message for _, message in report.failures))
 

@@ -7,7 +7,6 @@ The same text at the same place, which many events repeat, is one location.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from workbench.corpora.archive_events import MOST_LINE_BYTES, EventText, read_events
 from workbench.corpora.content import MAX_BLOB_BYTES, TOO_LARGE, skip_reason
 from workbench.corpora.gzipped import GZIP_MAGIC, GzipStream, unpacked_limit
-from workbench.corpora.located import LocatedSet, Row, add_rows
+from workbench.corpora.located import LocatedSet, Row, add_rows, checked_url
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter, blob_id_of
 from workbench.errors import CorpusError, UsageError
 
@@ -31,7 +30,6 @@ ARCHIVE_SKIP_REASONS: dict[str, str] = {MALFORMED: "a line of an archive of even
 _MOST_BYTES = 1 << 40
 _PIECE_BYTES = 1 << 20
 _ROWS_AT_ONCE = 10_000
-_URL = re.compile(r"https?://[!-~]{1,2000}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +161,7 @@ class _Run:
 
 
 def _row(text: EventText, blob_id: str) -> Row:
-    # An address goes out to partners: nothing but an address is one.
-    url = text.url if _URL.fullmatch(text.url) else ""
+    url = checked_url(text.url)
     path = path_of(url, text.repository)
     return blob_id, str(text.source), text.repository, text.revision, path, text.created_at, url
 

@@ -157,6 +157,8 @@ class _Compaction:
         return sum(s.content_bytes for s in self._corpus.shards() if s.path == str(self._corpus.folder / file.path))
 
     def _is_as_written(self, file: CorpusFile) -> bool:
+        if file.content_in is not None:
+            return False
         footer = pq.read_metadata(self._corpus.folder / file.path)
         content = footer.schema.names.index("content")
         columns = [footer.row_group(g).column(content) for g in range(footer.num_row_groups)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,6 +17,7 @@ from workbench.schemas import LOCATIONS
 Row = tuple[str, str, str, str, str, int | None, str]
 """A location in the making, in the order of ``schemas.LOCATIONS``; its time in microseconds since 1970."""
 
+_URL = re.compile(r"https?://[!-~]{1,2000}")
 _KEY_COLUMNS = ("source", "repository", "revision", "path", "blob_id")
 
 
@@ -50,6 +52,11 @@ class LocatedSet:
             for row in rows
         ]
         return self._keys.add_many(keys)
+
+
+def checked_url(url: str) -> str:
+    """``url`` where it is an address, else nothing: it goes out to partners."""
+    return url if _URL.fullmatch(url) else ""
 
 
 def add_rows(writer: CorpusWriter, located: LocatedSet, rows: list[Row]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +22,18 @@ LOCATIONS_FOLDER = "locations"
 
 
 @dataclass(frozen=True, slots=True)
+class ContentIn:
+    """Where a blobs file's content stands when it is not in the file itself (see ``foreign``).
+
+    ``path`` is relative to the corpus and inside it, ``column`` as Parquet names it, ``bytes`` the file's size.
+    """
+
+    path: str
+    column: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CorpusFile:
     """One Parquet file of a corpus: ``path`` is relative to the corpus, with forward slashes."""
 
@@ -29,6 +41,7 @@ class CorpusFile:
     sha256: str
     rows: int
     bytes: int
+    content_in: ContentIn | None = None
 
     @property
     def folder(self) -> str:
@@ -117,7 +130,7 @@ class Manifest:
             "content_bytes": self.content_bytes,
             "blobs": self.blobs,
             "locations": self.locations,
-            "files": [{"path": f.path, "sha256": f.sha256, "rows": f.rows, "bytes": f.bytes} for f in self.files],
+            "files": [_file_json(f) for f in self.files],
             "made": self.made,
         }
         if self.skipped:
@@ -187,6 +200,13 @@ def _take(document: dict[str, Any], key: str, kind: type, where: object, default
     return value
 
 
+def _file_json(file: CorpusFile) -> dict[str, Any]:
+    document = asdict(file)
+    if file.content_in is None:
+        del document["content_in"]
+    return document
+
+
 def _corpus_file(item: Any, where: object) -> CorpusFile:
     if not isinstance(item, dict):
         raise CorpusError(f"{where}: Expected an object in 'files' but got {item!r}", path=where)
@@ -204,4 +224,16 @@ def _corpus_file(item: Any, where: object) -> CorpusFile:
         sha256=_take(item, "sha256", str, where),
         rows=_take(item, "rows", int, where),
         bytes=_take(item, "bytes", int, where),
+        content_in=_content_in(item, where),
     )
+
+
+def _content_in(item: dict[str, Any], where: object) -> ContentIn | None:
+    found = _take(item, "content_in", dict, where, default={})
+    if not found:
+        return None
+    path = _take(found, "path", str, where)
+    parts = PurePosixPath(path).parts
+    if not parts or PurePosixPath(path).is_absolute() or ".." in parts:
+        raise CorpusError(f"{where}: Expected a file inside the corpus but got content_in={path!r}", path=where)
+    return ContentIn(path, _take(found, "column", str, where), _take(found, "bytes", int, where))

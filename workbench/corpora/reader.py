@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workbench.corpora.blob_index import BlobIndex
+from workbench.corpora.foreign import ForeignReader
 from workbench.corpora.locations import LOCATION_COLUMNS, location_batches
-from workbench.corpora.manifest import CorpusFile, Manifest
+from workbench.corpora.manifest import ContentIn, CorpusFile, Manifest
 from workbench.corpora.shape import as_blobs, check_footer
 from workbench.errors import CorpusError, ShardError, UsageError
 from workbench.model import BlobId, ShardId
@@ -36,6 +37,7 @@ class Shard:
     """Row groups ``first`` to ``last`` (inclusive) of the blobs file at ``path``, which is ``file_bytes`` long.
 
     ``content_bytes`` is what the rows' content takes, known to about a tenth of a percent (it is read off the footer).
+    ``content_in`` says where that content stands when it is in another file, by a path from the corpus.
     """
 
     shard_id: ShardId
@@ -45,6 +47,12 @@ class Shard:
     rows: int
     content_bytes: int
     file_bytes: int
+    content_in: ContentIn | None = None
+
+    @property
+    def content_path(self) -> Path | None:
+        """The file that ``content_in`` means."""
+        return Path(self.path).parents[1] / self.content_in.path if self.content_in is not None else None
 
 
 class Corpus:
@@ -125,7 +133,8 @@ class Corpus:
             row -= footer.row_group(group).num_rows
             group += 1
         shard_id = ShardId(f"{file.sha256[:16]}:{group}-{group}")
-        for batch in read_batches(Shard(shard_id, str(self.folder / file.path), group, group, 0, 0, file.bytes)):
+        path = str(self.folder / file.path)
+        for batch in read_batches(Shard(shard_id, path, group, group, 0, 0, file.bytes, file.content_in)):
             if row < batch.num_rows:
                 return batch.column("blob_id")[row].as_py(), batch.column("content")[row].as_py() or b""
             row -= batch.num_rows
@@ -150,7 +159,7 @@ class Corpus:
             if is_last or content + sizes[group + 1] / 2 > shard_bytes:
                 shard_id = ShardId(f"{file.sha256[:16]}:{first}-{group}")
                 path = str(self.folder / file.path)
-                yield Shard(shard_id, path, first, group, rows, content, file.bytes)
+                yield Shard(shard_id, path, first, group, rows, content, file.bytes, file.content_in)
                 first, rows, content = group + 1, 0, 0
 
 
@@ -174,16 +183,28 @@ def read_batches(
         if actual != shard.file_bytes:
             raise OSError(f"the file is {actual} bytes long, expected {shard.file_bytes}")
         with pq.ParquetFile(shard.path, pre_buffer=False) as parquet:
-            for group in range(shard.first, shard.last + 1):
-                for batch in _group_batches(parquet, shard.path, group, names, batch_bytes):
-                    if batch.num_rows:
-                        yield as_blobs(batch, names)
+            for batch in _shard_batches(parquet, shard, names, batch_bytes):
+                if batch.num_rows:
+                    yield as_blobs(batch, names)
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
         raise ShardError(
             f"Shard {shard.shard_id} of {shard.path} (row groups {shard.first}-{shard.last}) cannot be read: {error}. "
             "Run `workbench corpus verify` and copy the file again",
             shard_id=shard.shard_id,
         ) from error
+
+
+def _shard_batches(
+    parquet: pq.ParquetFile, shard: Shard, names: list[str], batch_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    groups = range(shard.first, shard.last + 1)
+    if shard.content_in is None or "content" not in names:
+        for group in groups:
+            yield from _group_batches(parquet, shard.path, group, names, batch_bytes)
+        return
+    with ForeignReader(shard.content_path, shard.content_in) as foreign:
+        for group in groups:
+            yield from foreign.batches(parquet, group, names)
 
 
 def _group_batches(
@@ -229,14 +250,14 @@ def rows_a_batch(sizes: pa.ChunkedArray, batch_bytes: int) -> int:
 
 
 def _group_content_bytes(group: pq.RowGroupMetaData) -> int | None:
-    """Bytes of content in a row group as its footer has it; None when a dictionary hides it."""
+    """Bytes of content in a row group as its footer has it; None when a dictionary hides it, or another file has it."""
     for index in range(group.num_columns):
         column = group.column(index)
         if column.path_in_schema == "content":
             if column.has_dictionary_page:
                 return None
             return max(0, column.total_uncompressed_size - 4 * group.num_rows)  # each value's length takes 4 bytes
-    return 0
+    return None
 
 
 def check_blob_id(blob_id: str) -> None:

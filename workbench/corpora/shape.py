@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from workbench.corpora.foreign import INDEX, check_foreign
 from workbench.corpora.manifest import CorpusFile
 from workbench.errors import CorpusError
 from workbench.schemas import BLOBS, LOCATIONS
@@ -33,18 +34,21 @@ def check_footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMeta
     if footer.num_rows != file.rows:
         raise CorpusError(f"{path}: Expected {file.rows} rows but got {footer.num_rows}. Copy the file again",
                           path=path)
+    if file.content_in is not None and schema is BLOBS:
+        schema = INDEX
+        check_foreign(path.parents[1], file.content_in)
     for field in schema:
         at = found.get_field_index(field.name)
         if at < 0:
             raise CorpusError(
                 f"{path}: Expected a column {field.name} but got {', '.join(found.names)}. Import the file with "
-                "`workbench corpus import` if it has another schema",
+                "`workbench corpus add-table` if it has another schema",
                 path=path,
             )
         if not _fits(found.field(at).type, field.type):
             raise CorpusError(
                 f"{path}: Expected column {field.name} of type {field.type} but got {found.field(at).type}. Import the "
-                "file with `workbench corpus import` if it has another schema",
+                "file with `workbench corpus add-table` if it has another schema",
                 path=path,
             )
     return footer

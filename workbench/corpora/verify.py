@@ -122,7 +122,8 @@ class _Verification:
             groups = [parquet.metadata.row_group(g).num_rows for g in range(parquet.num_row_groups)]
         first = 0
         for group, rows in enumerate(groups):
-            shard = Shard(ShardId(f"{file.sha256[:16]}:{group}-{group}"), str(path), group, group, rows, 0, file.bytes)
+            shard_id = ShardId(f"{file.sha256[:16]}:{group}-{group}")
+            shard = Shard(shard_id, str(path), group, group, rows, 0, file.bytes, file.content_in)
             self._blobs += rows
             at = first
             try:

@@ -22,7 +22,7 @@ from workbench.corpora.blob_index import blob_id_digits
 from workbench.corpora.digests import DigestSet
 from workbench.corpora.journal import clean, replace_manifest
 from workbench.corpora.lock import FolderLock
-from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_NAME, Manifest
+from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_NAME, CorpusFile, Manifest
 from workbench.corpora.parts import BlobParts, LocationParts
 from workbench.errors import CorpusError, UsageError
 from workbench.model import SOURCES, BlobId
@@ -43,7 +43,8 @@ class CorpusWriter:
 
     A context manager: leaving it publishes what was added, leaving it by an exception drops what was not yet
     published. ``name`` is for a new corpus (default: the folder's name); ``made`` says in a few words how what is
-    added came to be. Memory: about 4 times ``row_group_bytes``, plus 12 bytes for each blob the corpus holds.
+    added came to be. ``beside_others`` allows a folder with other files in it, which are left alone. Memory: about 4
+    times ``row_group_bytes``, plus 12 bytes for each blob the corpus holds.
 
     Raises :class:`~workbench.errors.CorpusError` when the folder holds something other than a corpus or another
     process is writing to it.
@@ -57,12 +58,13 @@ class CorpusWriter:
         made: str = "",
         row_group_bytes: int = ROW_GROUP_BYTES,
         file_bytes: int = FILE_BYTES,
+        beside_others: bool = False,
     ) -> None:
         if row_group_bytes < 1 or file_bytes < 1:
             raise UsageError(f"Expected sizes over 0 but got {row_group_bytes=} and {file_bytes=}")
         self.folder = Path(folder)
         self._made = made
-        self._prepare_folder()
+        self._prepare_folder(beside_others)
         self._lock = FolderLock(self.folder)
         try:
             is_new = not (self.folder / MANIFEST_NAME).exists()
@@ -76,6 +78,7 @@ class CorpusWriter:
         self._skipped: Counter[str] = Counter()
         self._repositories: dict[str, Mapping[str, Any]] = {}
         self._extra: dict[str, Any] = {}
+        self._taken: list[tuple[Path, CorpusFile, int]] = []
         self._blobs = BlobParts(self.folder / BLOBS_FOLDER, row_group_bytes=row_group_bytes, file_bytes=file_bytes)
         self._locations = LocationParts(self.folder / LOCATIONS_FOLDER)
 
@@ -131,6 +134,13 @@ class CorpusWriter:
         finally:
             known.add_hex("".join(ids).encode())
         return len(ids), self._blobs.content_bytes - before
+
+    def take_blob_file(self, partial: Path, file: CorpusFile, content_bytes: int) -> None:
+        """Add a blobs file that the caller has written as ``partial`` and that is to be called ``file.path``.
+
+        Its blobs are new by :attr:`known`, and the caller has put them in there. ``content_bytes`` is their content's.
+        """
+        self._taken.append((partial, file, content_bytes))
 
     def add_location(
         self,
@@ -190,6 +200,8 @@ class CorpusWriter:
     def publish(self) -> Manifest:
         """Make everything added so far part of the corpus, and go on. Safe against a crash at any point."""
         blob_files, _, content_bytes = self._blobs.finish()
+        blob_files += [file for _, file, _ in self._taken]
+        content_bytes += sum(taken_bytes for _, _, taken_bytes in self._taken)
         location_files, _ = self._locations.finish()
         noted = self._skipped or self._repositories or self._extra
         if self._dirty or blob_files or location_files or noted:
@@ -229,16 +241,18 @@ class CorpusWriter:
         """Drop what was added since the last :meth:`publish`, and let the next writer in."""
         self._blobs.discard()
         self._locations.discard()
+        for partial, _, _ in self._taken:
+            partial.unlink(missing_ok=True)
         self._lock.release()
 
-    def _prepare_folder(self) -> None:
+    def _prepare_folder(self, beside_others: bool) -> None:
         if self.folder.exists() and not self.folder.is_dir():
             raise CorpusError(f"Corpus {self.folder}: Expected a folder but found a file. Choose another path",
                               path=self.folder)
         if self.folder.is_dir() and not (self.folder / MANIFEST_NAME).exists():
             own = {BLOBS_FOLDER, LOCATIONS_FOLDER}
             others = sorted(p.name for p in self.folder.iterdir() if p.name not in own and not p.name.startswith("."))
-            if others:
+            if others and not beside_others:
                 raise CorpusError(
                     f"Corpus {self.folder}: the folder has no {MANIFEST_NAME} but holds {others[0]!r}. "
                     "Choose a new or an empty folder",
@@ -254,6 +268,9 @@ class CorpusWriter:
     def _name_parts(self) -> None:
         self._blobs.name_parts()
         self._locations.name_parts()
+        for partial, file, _ in self._taken:
+            os.rename(partial, self.folder / file.path)
+        self._taken = []
 
     def _all_skipped(self) -> Counter[str]:
         counts = Counter(self.manifest.skipped)
