@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import statistics
@@ -27,7 +28,7 @@ from workbench.rules.rule import FILE, Format, RuleSet, Window, build
 from workbench.schemas import BLOBS
 from workbench.shipped import rules_folder
 
-ROUNDS = 5
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SHARD_BYTES = 64 << 20
 
 

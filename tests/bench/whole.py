@@ -19,11 +19,18 @@ IMPORTS = "from workbench.batch.report import BatchReport"
 
 
 def batch_against_decode(corpus: Path) -> dict:
+    """The batch with the whole catalogue, and with a set of the size that the bar was written for."""
+    few = [engine.rules_folder() / f"{name}.yaml" for name in engine.FOUNDATION]
+    return {"catalogue": _against_decode(corpus, [engine.rules_folder()]), "foundation": _against_decode(corpus, few)}
+
+
+def _against_decode(corpus: Path, rules: list[Path]) -> dict:
     """Pairs of one batch and one decode; "kernel start" is launch to the end of the cell that imports."""
     engine.decode(corpus)
+    _one(corpus, rules)  # fills the cache of compiled rules, as a scheduled batch finds it
     rows = []
     for _ in range(engine.ROUNDS):
-        row = _one(corpus)
+        row = _one(corpus, rules)
         started = time.perf_counter()
         engine.decode(corpus)
         row["decode"] = time.perf_counter() - started
@@ -34,11 +41,13 @@ def batch_against_decode(corpus: Path) -> dict:
                      "ratio_high": round(max(ratios), 3)}
 
 
-def _one(corpus: Path) -> dict:
+def _one(corpus: Path, rules: list[Path]) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.ipynb"
         arguments = [sys.executable, "-m", "workbench", "batch", str(corpus), "--store", f"{folder}/alerts.duckdb",
                      "--report", str(report)]
+        for path in rules:
+            arguments += ["--rules", str(path)]
         started = time.perf_counter()
         subprocess.run(arguments, check=True, capture_output=True, env=os.environ | {"XDG_CONFIG_HOME": folder})
         whole = time.perf_counter() - started
