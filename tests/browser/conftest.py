@@ -28,10 +28,6 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "browser: drives a real JupyterLab in Chromium; `make test-browser` runs it")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what stands here, and leave it out unless it was asked for: not everyone has a browser and a minute."""
     here = [item for item in items if Path(__file__).parent in item.path.parents]

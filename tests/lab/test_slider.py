@@ -98,7 +98,7 @@ def test_nothing_sent_to_the_page_holds_a_token(slider: WindowSlider) -> None:
     ask(slider, None)
     sent = json.dumps(slider.get_state(["sweeps", "chosen", "since", "answer"]))
     assert "acme_secret" in sent and len(slider.answer["rows"]) == FAR
-    tokens = slider.sweep._flat.matches["token"].to_pylist()
+    tokens = slider.sweep.flat.matches["token"].to_pylist()
     assert len(tokens) >= 2 * (NEAR + FAR)
     assert not [t for t in tokens for k in range(len(t) - 8) if t[k : k + 9].decode() in sent]
 

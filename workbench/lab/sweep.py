@@ -53,6 +53,15 @@ class Sweep:
     def __repr__(self) -> str:
         return "\n".join(f"{name:<10} {value}" for name, value in self.facts())
 
+    @property
+    def flat(self) -> Flat:
+        """What the scan found, raw; never for display."""
+        return self._flat
+
+    def with_truth(self, truth: PairTruth) -> Sweep:
+        """The same sweep, measured against another truth; see :func:`workbench.lab.judged.judged`."""
+        return Sweep(self.pair, self.scan, self._flat, self._contexts, self._places, truth=truth)
+
     # -- what stands when ----------------------------------------------------------------------------------------------
 
     @cached_property
