@@ -23,8 +23,8 @@ from typer.testing import CliRunner
 from tests.corpora.packages import END, header, member, tar, tgz
 from workbench.cli import app
 from workbench.corpora import npm_package
-from workbench.corpora.npm import PackageReport, add_packages, read_list
-from workbench.corpora.npm_client import Spec, parse_spec
+from workbench.corpora.npm import PackageReport, add_packages
+from workbench.corpora.npm_client import Spec, parse_spec, read_list
 from workbench.corpora.npm_package import file_url_of, purl, survey
 from workbench.corpora.reader import Corpus
 from workbench.corpora.verify import verify
@@ -131,6 +131,16 @@ def test_a_damaged_tarball_adds_nothing_and_a_sound_one_completes(tmp_path: Path
     two[0].write_bytes(sound)
     assert (add(tmp_path, *two).packages, len(locations(tmp_path))) == (1, 6)
     assert verify(tmp_path / "corpus").problems == ()
+
+
+def test_an_interrupted_command_leaves_nothing_and_the_same_again_completes(tmp_path: Path, two: list[Path]) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        add(tmp_path, *two, progress=interrupt)
+    assert [p.name for p in (tmp_path / "corpus").rglob("*") if p.is_file()] == [".lock"]
+    assert add(tmp_path, *two).locations == 6
 
 
 @pytest.mark.parametrize(

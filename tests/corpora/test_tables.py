@@ -385,6 +385,18 @@ def test_damaged_files_add_nothing_and_sound_ones_complete(tmp_path: Path, in_pl
     assert verify(opened(tmp_path, in_place).folder).problems == ()
 
 
+@MODES
+def test_an_interrupted_command_leaves_nothing_and_the_same_again_completes(tmp_path: Path, in_place: bool) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    path = write(tmp_path, {"code": ["x"], "repo_name": ["r"], "path": ["a"]})
+    with pytest.raises(KeyboardInterrupt):
+        add(tmp_path, path, in_place=in_place, progress=interrupt)
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [".lock", "t.parquet"]
+    assert add(tmp_path, path, in_place=in_place).blobs == 1
+
+
 def changed_table(folder: Path, dice: random.Random, name: str) -> Path:
     """A table with some bits flipped, or cut short."""
     count = dice.randint(1, 30)

@@ -40,7 +40,8 @@ def add_npm(
     and what unpacks without end are left out and counted. Versions that the corpus has are not read again. Exit code 1
     when a package could not be had; the others are added.
     """
-    from workbench.corpora.npm import add_packages, read_list
+    from workbench.corpora.npm import add_packages
+    from workbench.corpora.npm_client import read_list
     from workbench.corpora.writer import CorpusWriter
 
     items = [*(packages or []), *(read_list(list_file) if list_file else [])]

@@ -6,15 +6,16 @@ The same text at the same place, which many events repeat, is one location.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from workbench.corpora.archive_events import MOST_LINE_BYTES, EventText, read_events
 from workbench.corpora.content import MAX_BLOB_BYTES, TOO_LARGE, skip_reason
+from workbench.corpora.file_hash import sha256_of
 from workbench.corpora.gzipped import GZIP_MAGIC, GzipStream, unpacked_limit
 from workbench.corpora.located import LocatedSet, Row, add_rows, checked_url
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter, blob_id_of
@@ -48,10 +49,13 @@ class ArchiveReport:
 
 @dataclass(frozen=True, slots=True)
 class _Archive:
-    """A file that has been read once: gzip sound, lines of a length that a line may have."""
+    """A file that has been read once: gzip sound, lines of a length that a line may have.
+
+    ``key`` is what the manifest calls it.
+    """
 
     path: Path
-    sha256: str
+    key: str
     events: int
     is_gzipped: bool
 
@@ -95,7 +99,7 @@ class _Run:
         done = 0
         for path, size in zip(files, sizes, strict=True):
             try:
-                archive = _survey(path)
+                archive = self._checked(path)
             except CorpusError as error:
                 self._failures.append((str(path), str(error)))
             else:
@@ -114,12 +118,20 @@ class _Run:
             failures=tuple(self._failures),
         )
 
-    def _add_archive(self, archive: _Archive) -> None:
-        key = f"archive:{archive.sha256[:16]}"
+    def _checked(self, path: Path) -> _Archive | None:
+        """A file that can be read to its end; None when the corpus has it."""
+        key = f"archive:{sha256_of(path)[:16]}"
         before = self._states.get(key)
         if before is not None and before.get("max_blob_bytes", 0) >= self._max_blob_bytes:
+            return None
+        return _survey(path, key)
+
+    def _add_archive(self, archive: _Archive | None) -> None:
+        if archive is None:
             self._unchanged += 1
             return
+        key = archive.key
+        before = self._states.get(key)
         if self._located is None:
             self._located = LocatedSet.read(self._writer)
         skipped = self._read(archive, self._located)
@@ -175,35 +187,20 @@ def path_of(url: str, repository: str) -> str:
     return path
 
 
-def _survey(path: Path) -> _Archive:
+def _survey(path: Path, key: str) -> _Archive:
     """Read all of a file once. Raises CorpusError when it is damaged, cut short, or has a line that is no event."""
-    try:
-        with open(path, "rb") as data:
-            is_gzipped = data.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        size = path.stat().st_size
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror}. Check the path", path=path) from error
-    if not is_gzipped:
-        return _Archive(path, *_plain(path), is_gzipped)
+    with open(path, "rb") as data:
+        is_gzipped = data.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        if not is_gzipped:
+            data.seek(0)
+            return _Archive(path, key, _count_lines(path, iter(partial(data.read, _PIECE_BYTES), b"")), is_gzipped)
+    size = path.stat().st_size
     with GzipStream(path, limit_bytes=unpacked_limit(size, most_bytes=_MOST_BYTES)) as stream:
         events = _count_lines(path, iter(stream.read_piece, b""))
         if stream.is_cut:
             raise CorpusError(f"{path}: unpacks to over {stream.unpacked_bytes} bytes, too much for its {size}. Expected "
                               "an archive of events", path=path)
-        return _Archive(path, stream.sha256(), events, is_gzipped)
-
-
-def _plain(path: Path) -> tuple[str, int]:
-    digest = hashlib.sha256()
-
-    def pieces() -> Iterator[bytes]:
-        with open(path, "rb") as data:
-            while piece := data.read(_PIECE_BYTES):
-                digest.update(piece)
-                yield piece
-
-    events = _count_lines(path, pieces())
-    return digest.hexdigest(), events
+    return _Archive(path, key, events, is_gzipped)
 
 
 def _count_lines(path: Path, pieces: Iterator[bytes]) -> int:

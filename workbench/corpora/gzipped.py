@@ -5,7 +5,6 @@ What comes out is bounded by what went in (:func:`unpacked_limit`), and damage i
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from pathlib import Path
@@ -47,7 +46,6 @@ class GzipStream:
         self._piece, self._at = b"", 0
         self._packed = b""
         self._inflate = zlib.decompressobj(wbits=31)
-        self._sha256 = hashlib.sha256()
         self._is_done = False
         try:
             self._file: BinaryIO = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close()
@@ -121,12 +119,6 @@ class GzipStream:
         """All that came out, once it has; None when it was more than was to be held, or cut."""
         return b"".join(self._held) if self._held is not None and self._is_done and not self.is_cut else None
 
-    def sha256(self) -> str:
-        """The hash of the file as it stands on disk."""
-        while self._read_file():
-            pass
-        return self._sha256.hexdigest()
-
     def _next(self, size: int) -> bytes:
         """Up to ``size`` bytes of the next member or the one under way; may be empty before the end."""
         if self._inflate.eof:
@@ -155,8 +147,6 @@ class GzipStream:
 
     def _read_file(self) -> bytes:
         try:
-            data = os.read(self._file.fileno(), _READ_BYTES)
+            return os.read(self._file.fileno(), _READ_BYTES)
         except OSError as error:
             raise CorpusError(f"{self.path}: cannot be read: {error.strerror}", path=self.path) from error
-        self._sha256.update(data)
-        return data

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workbench.corpora.content import MAX_BLOB_BYTES, skip_reason
+from workbench.corpora.file_hash import sha256_of
 from workbench.corpora.located import LocatedSet
-from workbench.corpora.npm_client import Fetched, NotFetched, NpmClient, Spec, parse_spec
+from workbench.corpora.npm_client import Fetched, NotFetched, NpmClient, Spec, is_tarball, parse_spec
 from workbench.corpora.npm_package import MAX_PACKAGE_BYTES, Package, file_url_of, survey
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter, blob_id_of
 from workbench.errors import CorpusError, UsageError
@@ -28,6 +29,7 @@ PackageProgress = Callable[[str, int, int], None]
 """Called with (package, packages done, packages in all)."""
 
 SOURCE = "npm"
+_KEY = "npm:"
 _FETCHED_AT_ONCE = 16
 _ROWS_AT_ONCE = 20_000
 
@@ -48,34 +50,6 @@ class PackageReport:
     unpacked_bytes: int
     skipped: Mapping[str, int]
     failures: tuple[tuple[str, str], ...]
-
-
-def is_tarball(item: str) -> bool:
-    """Whether ``item`` names a file rather than a package."""
-    return item.endswith((".tgz", ".tar.gz"))
-
-
-def read_list(path: Path) -> list[str]:
-    """Packages and tarballs listed in a text file, one a line; ``#`` begins a comment.
-
-    Raises UsageError, with the line, for what is neither, and when the file cannot be read.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as text: {error}. Give a list of packages, one a line") from error
-    items = []
-    for number, line in enumerate(lines, 1):
-        item = line.partition("#")[0].strip()
-        if not item:
-            continue
-        if not is_tarball(item):
-            try:
-                parse_spec(item)
-            except UsageError as error:
-                raise UsageError(f"{path}:{number}: {error}") from None
-        items.append(item)
-    return items
 
 
 def add_packages(
@@ -118,6 +92,11 @@ class _Run:
         self._max_blob_bytes = max_blob_bytes
         self._max_package_bytes = max_package_bytes
         self._states: dict[str, dict[str, Any]] = {}
+        self._read_before = {
+            before.get("sha256", ""): (key.removeprefix(_KEY), version, before)
+            for key, state in writer.manifest.repositories.items() if key.startswith(_KEY)
+            for version, before in state.get("versions", {}).items()
+        }
         self._skipped: Counter[str] = Counter()
         self._failures: list[tuple[str, str]] = []
         self._packages = self._unchanged = self._blobs = self._locations = 0
@@ -132,7 +111,9 @@ class _Run:
             surveyed = _ahead(self._survey(piece for batch in fetched for piece in batch))
             with closing(fetched), closing(surveyed):
                 for piece, outcome in surveyed:
-                    if isinstance(outcome, Package):
+                    if outcome is None:
+                        self._unchanged += 1
+                    elif isinstance(outcome, Package):
                         self._add_package(outcome)
                     else:
                         self._failures.append((_label(piece), outcome))
@@ -159,6 +140,12 @@ class _Run:
         before = self._state(item.name).get(item.exact_version)
         return before is not None and not self._is_outgrown(before)
 
+    def _has_read(self, sha256: str, *, name: str = "", version: str = "") -> bool:
+        """Whether the corpus has this tarball, as the version the registry says it is."""
+        known_name, known_version, before = self._read_before.get(sha256, ("", "", {}))
+        is_same = (name, version) in (("", ""), (known_name, known_version))
+        return bool(before) and is_same and not self._is_outgrown(before)
+
     def _fetch(self, wanted: Sequence[Spec | Path], folder: Path) -> Iterator[list[Piece]]:
         at = 0
         while at < len(wanted):
@@ -175,8 +162,8 @@ class _Run:
             yield list(self._client.fetch(specs, own))
             at += len(specs)
 
-    def _survey(self, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Package | str]]:
-        """Each package surveyed, or why it could not be."""
+    def _survey(self, pieces: Iterator[Piece]) -> Iterator[tuple[Piece, Package | str | None]]:
+        """Each package surveyed, or why it could not be; None when the corpus has it."""
         for piece in pieces:
             if isinstance(piece, NotFetched):
                 yield piece, f"{piece.spec}: {piece.reason}"
@@ -184,6 +171,9 @@ class _Run:
             path = piece.path if isinstance(piece, Fetched) else piece
             named = {"name": piece.name, "version": piece.version} if isinstance(piece, Fetched) else {}
             try:
+                if self._has_read(sha256_of(path), **named):
+                    yield piece, None
+                    continue
                 yield piece, survey(path, max_package_bytes=self._max_package_bytes, **named)
             except CorpusError as error:
                 yield piece, str(error)
@@ -272,7 +262,7 @@ class _Run:
 
 def _key(name: str) -> str:
     """What the manifest remembers a package under: a repository may have the same name."""
-    return f"npm:{name}"
+    return f"{_KEY}{name}"
 
 
 def _label(piece: Piece) -> str:

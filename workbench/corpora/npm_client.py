@@ -1,4 +1,4 @@
-"""The npm client fetches packages: ``npm pack``, whose own configuration says from which registry.
+"""The npm client fetches packages by their names: ``npm pack``, whose own configuration says from which registry.
 
 It is given names of packages and nothing else that it would take (folders, addresses, git repositories: fetching
 those runs their scripts).
@@ -23,7 +23,7 @@ _SPEC = re.compile(
 )
 _EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
-_TARBALL_ENDINGS = (".tgz", ".tar.gz", ".tar")
+_TARBALL_ENDINGS = (".tgz", ".tar.gz")
 _MOST_NAME = 214 + 100
 """npm's own limit for a name, and something for a version."""
 
@@ -64,12 +64,40 @@ class NotFetched:
 def parse_spec(text: str) -> Spec:
     """``NAME`` or ``NAME@VERSION`` as npm writes them. Raises UsageError for anything else, whatever npm makes of it."""
     match = _SPEC.fullmatch(text)
-    if match is None or len(text) > _MOST_NAME or match["name"].endswith(_TARBALL_ENDINGS):
+    if match is None or len(text) > _MOST_NAME or match["name"].endswith(".tar"):
         raise UsageError(
             f"Expected NAME, NAME@VERSION or a .tgz file but got {text!r}. Git repositories are added with "
             "`workbench corpus add-git`"
         )
     return Spec(match["name"], match["version"] or "")
+
+
+def is_tarball(item: str) -> bool:
+    """Whether ``item`` names a file rather than a package."""
+    return item.endswith(_TARBALL_ENDINGS)
+
+
+def read_list(path: Path) -> list[str]:
+    """Packages and tarballs listed in a text file, one a line; ``#`` begins a comment.
+
+    Raises UsageError, with the line, for what is neither, and when the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as text: {error}. Give a list of packages, one a line") from error
+    items = []
+    for number, line in enumerate(lines, 1):
+        item = line.partition("#")[0].strip()
+        if not item:
+            continue
+        if not is_tarball(item):
+            try:
+                parse_spec(item)
+            except UsageError as error:
+                raise UsageError(f"{path}:{number}: {error}") from None
+        items.append(item)
+    return items
 
 
 class NpmClient:

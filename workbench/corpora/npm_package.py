@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packageurl import PackageURL, normalize_subpath
 
+from workbench.corpora.file_hash import sha256_of
 from workbench.corpora.gzipped import GzipStream, unpacked_limit
 from workbench.corpora.tarball import HeldStream, Member, Stream, read_members
 from workbench.errors import CorpusError
@@ -54,16 +55,14 @@ def survey(
 
     Raises CorpusError when the file is missing, no gzip file, damaged or cut short, or does not say what package it is.
     """
-    try:
-        limit_bytes = unpacked_limit(path.stat().st_size, most_bytes=max_package_bytes)
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror}. Check the path", path=path) from error
+    sha256 = sha256_of(path)
+    limit_bytes = unpacked_limit(path.stat().st_size, most_bytes=max_package_bytes)
     with GzipStream(path, limit_bytes=limit_bytes, hold_bytes=_HOLD_BYTES) as stream:
         if not name:
             name, version = _described(stream, path)
         while stream.read_piece():  # to the checksum at the end
             pass
-        return Package(path, name, version, stream.sha256(), stream.unpacked_bytes, limit_bytes, stream.held())
+        return Package(path, name, version, sha256, stream.unpacked_bytes, limit_bytes, stream.held())
 
 
 def purl(name: str, version: str) -> str:

@@ -6,7 +6,6 @@ the rows that count are the same.
 
 from __future__ import annotations
 
-import hashlib
 from binascii import unhexlify
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.corpora.content import MAX_BLOB_BYTES, skip_reason
+from workbench.corpora.file_hash import sha256_of
 from workbench.corpora.foreign_index import ForeignIndex
 from workbench.corpora.located import LocatedSet, Row, add_rows, checked_url
 from workbench.corpora.remote import Kind, Remote
@@ -32,7 +32,6 @@ NULL_CONTENT = "null_content"
 TABLE_SKIP_REASONS: dict[str, str] = {NULL_CONTENT: "a row of a table whose content is null"}
 """What this reason means; rows may also have one of ``content.SKIP_REASONS``."""
 
-_HASH_BYTES = 1 << 22
 _ROWS_AT_ONCE = 10_000
 
 
@@ -140,7 +139,7 @@ class _Run:
         """A file that can be read to its end; None when the corpus has it."""
         if self._in_place:
             ForeignIndex.check_place(self._writer.folder, path)
-        key = f"table:{_sha256(path)}"
+        key = f"table:{sha256_of(path)}"
         before = self._states.get(key)
         if before is not None and before.get("max_blob_bytes", 0) >= self._max_blob_bytes:
             return None
@@ -251,14 +250,3 @@ def _github_url(table_map: TableMap, repository: str, revision: str, path: str) 
     remote = Remote(repository, Kind.REPOSITORY, f"https://github.com/{repository}")
     url = remote.commit_url(revision) if table_map.source == "commit" else remote.file_url(revision, path.encode())
     return checked_url(url)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as data:
-            while piece := data.read(_HASH_BYTES):
-                digest.update(piece)
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror}. Check the path", path=path) from error
-    return digest.hexdigest()
