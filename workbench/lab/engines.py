@@ -28,6 +28,7 @@ class Engines:
         self._files = files
         self._made: OrderedDict[str, MeteredRules] = OrderedDict()
         self._lock = threading.Lock()
+        self._masker: tuple[int, Masker] | None = None
         threading.Thread(target=self._warm, name="masking", daemon=True).start()
 
     def _warm(self) -> None:
@@ -50,6 +51,12 @@ class Engines:
 
     def masker(self) -> Masker:
         """A masker that knows the session's rules as opened and as edited, and the shipped ones."""
+        version = self._files.version
+        if self._masker is None or self._masker[0] != version:
+            self._masker = version, self._make_masker()
+        return self._masker[1]
+
+    def _make_masker(self) -> Masker:
         sets: list[CompiledRules] = [self.of(self._files.opened())]
         sets += [self.of(self._files.rule(name)) for name in self._files.changed()]
         # A neighbour may hold anyone's token, not only one of the rules under edit.

@@ -88,9 +88,17 @@ class Flat:
 
     def findings(self) -> np.ndarray:
         """A number a match, from 0 in order of appearance; equal for equal secrets of one type."""
-        types = self.matches.column("secret_type").to_pylist()
-        return pd.factorize(pd.Series(list(zip(types, self.matches.column("token").to_pylist(), strict=True)),
-                                      dtype=object))[0]
+        codes = [pc.dictionary_encode(self.matches.column(n).combine_chunks()).indices.to_numpy().astype(np.int64)
+                 for n in ("secret_type", "token")]
+        return numbered(codes)
+
+
+def numbered(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """A number a row, from 0 in order of appearance, equal where all columns (int64, not negative) are."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        code = pd.factorize(code * (int(column.max(initial=0)) + 1) + column)[0].astype(np.int64)
+    return code
 
 
 def flatten(batches: Iterable[pa.RecordBatch]) -> Flat:

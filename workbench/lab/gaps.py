@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 
 import numpy as np
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from workbench.engine.matcher import Match
 from workbench.engine.pairing import Parts, assign
 from workbench.engine.pairs import find_pairs
-from workbench.lab.frames import Flat
+from workbench.lab.frames import Flat, numbered
 from workbench.lab.matchings import NEVER, intervals, is_small, steps
 from workbench.rules.rule import Pair, RuleSet, Window, WindowUnit, build
 
@@ -33,7 +34,7 @@ UNITS: tuple[WindowUnit, ...] = ("bytes", "lines")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Pairs over windows of one unit, a row a pair and a run of windows in which it stands.
+    """Pairs over windows of one unit, a row a pair and a run of windows in which it stands, by ``enter``.
 
     ``members`` (rows, parts) are row numbers in the scan's matches, in the order of the pair's parts. It stands in
     windows of at least ``enter`` and below ``leave`` (:data:`~workbench.lab.matchings.NEVER` when nothing takes it away).
@@ -92,24 +93,27 @@ class PairParts:
         count = len(self._pair.parts)
         members = np.concatenate([f[0] for f in found]) if found else np.empty((0, count), np.int64)
         enter, leave = (np.concatenate([f[k] for f in found]) if found else np.empty(0, np.int64) for k in (1, 2))
-        starts, ends, first_lines, last_lines = (c[members] for c in self._columns)
-        gap_bytes = np.maximum(0, starts.max(axis=1, initial=0) - ends.min(axis=1, initial=int(NEVER)))
-        gap_lines = np.maximum(0, first_lines.max(axis=1, initial=0) - last_lines.min(axis=1, initial=int(NEVER)))
-        return Standing(members, enter, leave, gap_bytes, gap_lines, self._crossed(members, starts, ends))
+        starts, ends, first_lines, last_lines = ([c[m] for m in members.T] for c in self._columns)
+        gap_bytes = np.maximum(0, reduce(np.maximum, starts) - reduce(np.minimum, ends))
+        gap_lines = np.maximum(0, reduce(np.maximum, first_lines) - reduce(np.minimum, last_lines))
+        crossed = self._crossed(members, starts)
+        order = np.argsort(enter, kind="stable")
+        return Standing(*(column[order] for column in (members, enter, leave, gap_bytes, gap_lines, crossed)))
 
-    def _crossed(self, members: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    def _crossed(self, members: np.ndarray, starts: Sequence[np.ndarray]) -> np.ndarray:
         """Whether parts other than its own begin between the first and the last of each pair."""
         if not len(members):
             return np.empty(0, bool)
         blob = self._all[members[:, 0]]
         wide = int(self.end.max()) + 1
         places = self.blob * wide + self.start
-        low = np.searchsorted(places, blob * wide + starts.min(axis=1), "right")
-        high = np.searchsorted(places, blob * wide + starts.max(axis=1), "left")
+        low = np.searchsorted(places, blob * wide + reduce(np.minimum, starts), "right")
+        high = np.searchsorted(places, blob * wide + reduce(np.maximum, starts), "left")
         return high - low > members.shape[1] - 2
 
     # -- blobs with few parts of one pair of types ---------------------------------------------------------------------
 
+    @cached_property
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of each part in each blob (blobs, parts), and which blobs are left to the engine."""
         count = int(self._all.max(initial=-1)) + 1
@@ -123,7 +127,7 @@ class PairParts:
         if len(self._pair.parts) > 2:
             left |= sizes.max(axis=1, initial=0) > 1
         else:
-            for n, m in {(int(n), int(m)) for n, m in np.unique(sizes, axis=0)}:
+            for n, m in _shapes(sizes):
                 if n and m and not is_small(n, m):
                     left |= (sizes[:, 0] == n) & (sizes[:, 1] == m)
         return sizes, left
@@ -132,13 +136,13 @@ class PairParts:
         return [p for p in self._rules.pairs.values() if p.type != self._pair.type and set(p.parts) & set(self._pair.parts)]
 
     def _simple(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        sizes, left = self._sizes()
-        for shape in np.unique(sizes[~left], axis=0):
-            if not shape.all():
+        sizes, left = self._sizes
+        for shape in _shapes(sizes[~left]):
+            if not all(shape):
                 continue
-            blobs = np.flatnonzero((sizes == shape).all(axis=1) & ~left)
-            sides = [np.flatnonzero((self.side == k) & np.isin(self.blob, blobs)).reshape(len(blobs), int(size))
-                     for k, size in enumerate(shape)]
+            of_shape = (sizes == np.array(shape)).all(axis=1) & ~left
+            here = of_shape[self.blob]
+            sides = [np.flatnonzero(here & (self.side == k)).reshape(-1, size) for k, size in enumerate(shape)]
             if len(sides) == 2:
                 needed, gap = self._needed(sides[0][:, :, None], sides[1][:, None, :], unit)
                 found = intervals(needed, gap)
@@ -168,7 +172,7 @@ class PairParts:
     # -- the others ----------------------------------------------------------------------------------------------------
 
     def _others(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        sizes, left = self._sizes()
+        sizes, left = self._sizes
         for blob in np.flatnonzero(left & (sizes > 0).all(axis=1)):
             own = np.arange(*np.searchsorted(self.blob, (blob, blob + 1)))
             sides = [self._parts(own[self.side[own] == k]) for k in range(sizes.shape[1])]
@@ -207,6 +211,12 @@ class PairParts:
             return frozenset(tuple(int(rows[k]) for k in f.parts) for f in found if f.pair_type == self._pair.type)
 
         return solve
+
+
+def _shapes(sizes: np.ndarray) -> list[tuple[int, ...]]:
+    """The distinct rows."""
+    first = np.unique(numbered(list(sizes.T)), return_index=True)[1] if len(sizes) else []
+    return [tuple(int(n) for n in sizes[k]) for k in first]
 
 
 def _windows(sides: Sequence[Parts], unit: WindowUnit) -> np.ndarray:

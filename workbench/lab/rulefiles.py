@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import RulesError, UsageError
-from workbench.lab import editing
+from workbench.lab import editing, mentions
+from workbench.lab.onerule import only
 from workbench.lab.textfiles import difference, read, shortest, write
 from workbench.measure import ruletests
 from workbench.rules import cached, load
@@ -24,9 +25,6 @@ from workbench.rules.problem import Problem
 from workbench.rules.rule import RuleSet, build
 from workbench.rules.source import rule_files
 
-_TYPE = re.compile(r"\btype:\s*['\"]?([a-z0-9][a-z0-9_]*)")
-_PROVIDER = re.compile(r"^provider:[ \t]*([^#\n\r]+)", re.MULTILINE)
-_WORD = re.compile(r"[a-z0-9][a-z0-9_]*")
 _PATIENCE_S = 1.0
 """How long opening waits for the whole set: a few files are read by then, so their problems are told at once."""
 
@@ -43,6 +41,8 @@ class RuleFiles:
         self._texts = dict(self._saved)
         self._sets: dict[tuple[tuple[Path, str], ...], load.Loaded] = {}
         self._first: dict[str, RuleSet] = {}
+        self._changed: tuple[int, list[str]] = (-1, [])
+        self.version = 0  # counts the edits, and what else changes any text
         self._whole: Future[RuleSet] = Future()
         reader = threading.Thread(target=self._read_whole, name="rules", daemon=True)
         reader.start()
@@ -64,7 +64,7 @@ class RuleFiles:
     def file_of(self, name: str, *, edited: bool = True) -> Path:
         """The file of a secret type or pair. Raises UsageError for one that no file has."""
         for file, text in self._version(edited).items():
-            if name in _TYPE.findall(text) and name in _names(self._loaded([file], edited)):
+            if name in mentions.types_in(text) and name in _names(self._loaded([file], edited)):
                 return file
         close = difflib.get_close_matches(name, self.names(), 3)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
@@ -72,7 +72,7 @@ class RuleFiles:
 
     def names(self) -> list[str]:
         """Secret types and pairs of all files, as far as their text shows them."""
-        return sorted({n for text in self._texts.values() for n in _TYPE.findall(text)})
+        return sorted({n for text in self._texts.values() for n in mentions.types_in(text)})
 
     def rule(self, name: str, *, edited: bool = True) -> RuleSet:
         """The rule that holds a secret type or pair, alone: with ``edited`` False as it was opened or saved.
@@ -106,13 +106,17 @@ class RuleFiles:
 
     def changed(self) -> list[str]:
         """Secret types and pairs in files that were edited whose rule finds other things now, or is new."""
+        version = self.version
+        if self._changed[0] == version:
+            return self._changed[1]
         out = []
         for file in self.changed_files():
             before = load.rule_set(self._closure(file, False)) if file in self._saved else None
             after = load.rule_set(self._closure(file, True))
             old = {n: before.rules[r].hash for n, r in before.rule_of().items()} if before else {}
             out += [n for n, r in after.rule_of().items() if old.get(n) != after.rules[r].hash]
-        return sorted(out)
+        self._changed = version, sorted(set(out))
+        return self._changed[1]
 
     def is_edited(self, name: str) -> bool:
         return name in self.changed()
@@ -132,7 +136,7 @@ class RuleFiles:
         none. Returns the difference."""
         for _, entry in entries:
             name = str(entry["type"])
-            if any(name in _TYPE.findall(t) and name in _names(self._loaded([f], True)) for f, t in self._texts.items()):
+            if any(name in mentions.types_in(t) and name in _names(self._loaded([f], True)) for f, t in self._texts.items()):
                 raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(self.file_of(name))}; edit it there")
         path = Path(file).absolute() if file else self._file_for(provider)
         text = self._texts.get(path)
@@ -176,6 +180,7 @@ class RuleFiles:
         return difference(before or "", text, file.name)
 
     def _put(self, file: Path, text: str | None) -> None:
+        self.version += 1
         if text is None:
             self._texts.pop(file, None)
         else:
@@ -183,8 +188,7 @@ class RuleFiles:
 
     def _file_for(self, provider: str) -> Path:
         for file, text in self._texts.items():
-            found = _PROVIDER.search(text)
-            if found and found.group(1).strip().strip("'\"") == provider:
+            if mentions.provider_of(text) == provider:
                 return file
         folder = next((p for p in self.paths if p.is_dir()), self.paths[0].parent)
         return folder / f"{re.sub('[^a-z0-9]+', '_', provider.lower()).strip('_')}.yaml"
@@ -192,9 +196,9 @@ class RuleFiles:
     # -- checks and saving ---------------------------------------------------------------------------------------------
 
     def problems(self, name: str) -> list[Problem]:
-        """What lint says of one rule and its file."""
-        file = self.file_of(name)
-        return [p for p in check_loaded(self._closure(file, True)) if p.file == self._label(file) and p.rule in (name, "file", "yaml")]
+        """What lint says of one rule."""
+        loaded = only(self._closure(self.file_of(name), True), self.rule(name))
+        return [p for p in check_loaded(loaded) if p.rule == name]
 
     def tests(self, names: Iterable[str]) -> ruletests.Outcome:
         """The tests of these rules, run through the whole engine with the rules of their files."""
@@ -240,6 +244,7 @@ class RuleFiles:
             write(target, self._texts[file])
             if target == file:
                 self._saved[file] = self._texts[file]
+                self.version += 1
             written.append(target)
         if whole is not None and not to:
             self._whole = Future()
@@ -269,20 +274,7 @@ class RuleFiles:
         return self._loaded(self._together(files, True), True)
 
     def _together(self, files: Iterable[Path], edited: bool) -> set[Path]:
-        """The files that must be read with ``files``: those that hold types they name, or name types of theirs."""
-        texts = self._version(edited)
-        owned = {f: set(_TYPE.findall(t)) for f, t in texts.items()}
-        words = {f: set(_WORD.findall(t)) for f, t in texts.items()}
-        chosen: set[Path] = set()
-        waiting = list(files)
-        while waiting:
-            file = waiting.pop()
-            if file in chosen:
-                continue
-            chosen.add(file)
-            waiting += [f for f in texts if f not in chosen and (
-                words[file] & owned[f] - owned[file] or ("parts:" in texts[f] and words[f] & owned[file] - owned[f]))]
-        return chosen
+        return mentions.together(self._version(edited), files)
 
 
 def _names(loaded: load.Loaded) -> set[str]:

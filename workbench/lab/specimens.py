@@ -84,27 +84,35 @@ class Specimens:
 
     def look(self, batch: pa.RecordBatch, found: Sequence[pa.RecordBatch]) -> None:
         """Take what a batch of a scan gave; see :data:`workbench.lab.scanning.Look`."""
-        chosen: dict[str, list[tuple[int, Mapping]]] = {}
-        known: dict[str, list[tuple[int, int]]] = {}
-        for row in (row for out in found for row in out.to_pylist()):
-            blob_id = row["blob_id"]
-            for match in row["matches"]:
-                number = rank(match["secret_type"], match["token"]) if self._draw is not None else 0
-                if self._draw is None or self._draw.wants(number, key_of(blob_id, match)):
-                    chosen.setdefault(blob_id, []).append((number, match))
-            if blob_id in chosen:
-                known.setdefault(blob_id, []).extend((m["start"], m["end"]) for m in row["matches"])
+        rows = {row["blob_id"]: row for out in found for row in out.to_pylist()}
+        chosen = self._chosen(rows)
         if not chosen:
             return
         blobs = contents(batch, chosen)
         spans = self._masker().spans(list(blobs.items()))
         for blob_id, matches in chosen.items():
+            known = spans[blob_id] + [(m["start"], m["end"]) for m in rows[blob_id]["matches"]]
             for number, match in matches:
-                text = context(blobs[blob_id], (match["start"], match["end"]), spans[blob_id] + known[blob_id])
+                text = context(blobs[blob_id], (match["start"], match["end"]), known)
                 if self._draw is None:
                     self._all[key_of(blob_id, match)] = text
                 else:
                     self._draw.put(number, key_of(blob_id, match), text)
+
+    def _chosen(self, rows: Mapping[str, Mapping]) -> dict[str, list[tuple[int, Mapping]]]:
+        """The matches to cut a context of, by blob, with their ranks; of equal secrets one."""
+        chosen: dict[str, list[tuple[int, Mapping]]] = {}
+        if self._draw is None:
+            return {blob_id: [(0, m) for m in row["matches"]] for blob_id, row in rows.items() if row["matches"]}
+        least: dict[int, tuple[MatchKey, Mapping]] = {}
+        for blob_id, row in rows.items():
+            for match in row["matches"]:
+                number, key = rank(match["secret_type"], match["token"]), key_of(blob_id, match)
+                if (number not in least or key < least[number][0]) and self._draw.wants(number, key):
+                    least[number] = key, match
+        for number, (key, match) in least.items():
+            chosen.setdefault(key[0], []).append((number, match))
+        return chosen
 
 
 def key_of(blob_id: str, match: Mapping) -> MatchKey:

@@ -19,7 +19,7 @@ from workbench.charts import Picture
 from workbench.errors import UsageError
 from workbench.lab import sweepchart, tables
 from workbench.lab.advice import Advice, Outcome, from_gaps, from_labels
-from workbench.lab.frames import Flat, place_columns
+from workbench.lab.frames import Flat, numbered, place_columns
 from workbench.lab.gaps import UNITS, PairParts, Standing
 from workbench.lab.matchings import NEVER
 from workbench.lab.places import Places
@@ -74,13 +74,13 @@ class Sweep:
         """A number a row of :attr:`standing`, equal for pairs of equal secrets."""
         findings = self._flat.findings()
         rows = np.concatenate([findings[self.standing[u].members] for u in UNITS])
-        numbers = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1) if len(rows) else np.empty(0, np.int64)
+        numbers = numbered(list(rows.T))
         first = len(self.standing["bytes"])
         return {"bytes": numbers[:first], "lines": numbers[first:]}
 
     @cached_property
     def _segments(self) -> dict[WindowUnit, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """(identity, enter, leave): windows in which each distinct pair stands anywhere, without overlaps."""
+        """(identity, enter, leave), by enter: windows in which each distinct pair stands anywhere, without overlaps."""
         return {u: _union(self._identities[u], self.standing[u].enter, self.standing[u].leave) for u in UNITS}
 
     @cached_property
@@ -177,7 +177,7 @@ class Sweep:
         first = np.unique(np.stack([numbers[chosen], table.enter[chosen]], axis=1)[order], axis=0, return_index=True)[1] \
             if len(chosen) else np.empty(0, np.int64)
         picked = order[np.sort(first)][:most]
-        picked = picked[np.argsort(table.enter[chosen][picked], kind="stable")]
+        picked.sort()  # rows are by enter
         rows = chosen[picked]
         members = table.members[rows].tolist()
         tokens = self._flat.matches.column("token").take(pa.array(table.members[rows].reshape(-1))).to_pylist()
@@ -275,8 +275,9 @@ def _told(figures: Mapping[str, float]) -> str:
 
 
 def _count(sizes: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> np.ndarray:
-    """How many stand at each size."""
-    return np.searchsorted(np.sort(enter), sizes, "right") - np.searchsorted(np.sort(leave), sizes, "right")
+    """How many stand at each size; ``enter`` is sorted."""
+    gone = np.sort(leave[leave < NEVER])  # few are ever taken away
+    return np.searchsorted(enter, sizes, "right") - np.searchsorted(gone, sizes, "right")
 
 
 def _union(numbers: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -290,4 +291,5 @@ def _union(numbers: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> tuple[n
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(numbers)) - 1
     ends = reach[last] - numbers[last] * _OFFSET
-    return numbers[first], enter[first], np.where(ends == _OFFSET - 1, NEVER, ends)
+    order = np.argsort(enter[first], kind="stable")
+    return numbers[first][order], enter[first][order], np.where(ends == _OFFSET - 1, NEVER, ends)[order]
