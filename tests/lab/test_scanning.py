@@ -14,7 +14,8 @@ from tests.lab.conftest import everything_shown, write_corpus
 from workbench.corpora.reader import Corpus
 from workbench.engine.compiled import CompiledRules
 from workbench.lab import Session, scanning
-from workbench.lab.scanning import CorpusScan, MeteredRules
+from workbench.lab.metered import MeteredRules
+from workbench.lab.scanning import CorpusScan
 from workbench.lab.specimens import Draw, Specimens
 from workbench.rules.testtext import Filled
 

@@ -144,7 +144,7 @@ class DryRun:
         t, c, scan = self.totals, self.cost, self.scan
         rows = [
             ("rule", f"{self.name}{' (edited, not saved)' if self.edited else ''}"),
-            ("scanned", f"{scan.blobs:,} blobs, {scan.content_bytes / 1e6:,.1f} MB in {scan.seconds:.2f} s"),
+            ("scanned", scan.told()),
             ("matches", (f"{t['matches']:,} of {t['findings']:,} distinct secrets in {t['blobs']:,} blobs of "
                          f"{t['repositories']:,} repositories; {t['matches_per_gb']:,.0f} a GB")),
             ("alerts", f"{t['alerts']:,} (distinct; a dry run sends none)"),

@@ -11,8 +11,8 @@ from pathlib import Path
 from workbench.engine.compiled import CompiledRules
 from workbench.errors import RulesError, WorkbenchError
 from workbench.lab.masking import Masker
+from workbench.lab.metered import MeteredRules
 from workbench.lab.rulefiles import RuleFiles
-from workbench.lab.scanning import MeteredRules
 from workbench.rules.cached import folder, load
 from workbench.rules.rule import RuleSet
 from workbench.shipped import rules_folder

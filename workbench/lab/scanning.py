@@ -15,19 +15,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import hyperscan
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workbench.corpora.reader import Corpus, Shard, read_batches
-from workbench.engine.compiled import CompiledRules
+from workbench.corpora.reader import Corpus, read_batches
 from workbench.engine.scan import scan_batches
 from workbench.engine.trace import Stage, Trace
 from workbench.errors import CorpusError, ShardError
+from workbench.lab.candidates import Candidates, Gathering, Kept, Triggers, triggers_of
+from workbench.lab.metered import Heard, MeteredRules
 from workbench.rules.rule import RuleSet
+from workbench.schemas import SCAN_RESULTS
 
 BATCH_BYTES = 8 << 20
 """Content read and scanned at a time: what was just decompressed is scanned while the processor's cache has it."""
@@ -38,38 +37,6 @@ MOST_MATCHES = 200_000
 
 Look = Callable[[pa.RecordBatch, Sequence[pa.RecordBatch]], None]
 """What a caller does with a batch of blobs and each rule set's results for it; runs in the scanning threads."""
-
-
-class MeteredRules(CompiledRules):
-    """Compiled rules that count what the search for triggers costs, over all scans they are used for."""
-
-    def __init__(self, rules: RuleSet, *, cache: Path | None = None) -> None:
-        super().__init__(rules, cache=cache)
-        self._lock = threading.Lock()
-        self._trigger_s = self._scan_s = 0.0
-        self._hits = 0
-
-    def hits(self, buffer: memoryview, scratch: list[hyperscan.Scratch]) -> tuple[np.ndarray, np.ndarray]:
-        started = time.thread_time()  # of this thread alone: others that hold the processor are no cost of the rule's
-        triggers, ends = super().hits(buffer, scratch)
-        taken = time.thread_time() - started
-        with self._lock:
-            self._trigger_s += taken
-            self._hits += len(triggers)
-        return triggers, ends
-
-    def add_scan_time(self, seconds: float) -> None:
-        with self._lock:
-            self._scan_s += seconds
-
-    def meter(self) -> tuple[float, float, int]:
-        """What was used up to now, for :meth:`since`."""
-        return self._trigger_s, self._scan_s, self._hits
-
-    def since(self, meter: tuple[float, float, int]) -> tuple[float, float, int]:
-        """(seconds for triggers, seconds for everything after them, triggers hit) since ``meter`` was read."""
-        trigger, scan, hits = (now - then for now, then in zip(self.meter(), meter, strict=True))
-        return trigger, max(0.0, scan - trigger), int(hits)
 
 
 class _Stopped(Exception):
@@ -100,8 +67,9 @@ class LabScan:
 
     ``results`` are batches of ``schemas.SCAN_RESULTS``, in the corpus's order. ``seconds`` is wall time,
     ``trigger_s`` and ``confirm_s`` are processor time over all threads. ``stages`` counts candidates by (secret type,
-    format, stage). ``stopped`` says why the scan ended early; counts are then lower bounds. ``failures`` are shards that
-    could not be read, with the reason.
+    format, stage). ``from_kept`` says that only blobs with a trigger were read, those an earlier scan had kept;
+    ``trigger_s`` is that scan's then. ``stopped`` says why the scan ended early; counts are then lower bounds. ``failures``
+    are shards that could not be read, with the reason.
     """
 
     rules: RuleSet
@@ -114,23 +82,34 @@ class LabScan:
     confirm_s: float = 0.0
     hits: int = 0
     stages: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    from_kept: bool = False
     stopped: str = ""
     failures: dict[str, str] = field(default_factory=dict)
+
+    def told(self) -> str:
+        """What was scanned, in words."""
+        how = "; only blobs with a trigger of it, kept from the scan before" if self.from_kept else ""
+        return f"{self.blobs:,} blobs, {self.content_bytes / 1e6:,.1f} MB in {self.seconds:.2f} s{how}"
 
     def __repr__(self) -> str:  # results hold raw tokens
         return f"LabScan({len(self.rules.rules)} rules, {self.blobs:,} blobs, {self.content_bytes:,} bytes)"
 
 
 class CorpusScan:
-    """One pass of several rule sets over a corpus: the content is read once, whatever their number."""
+    """One pass of several rule sets over a corpus: the content is read once, whatever their number.
 
-    def __init__(self, corpus: Corpus, compiled: Sequence[MeteredRules], *, look: Look | None = None,
-                 threads: int = 0, most_matches: int = MOST_MATCHES) -> None:
+    With ``candidates``, only the blobs that can hold anything are read when they are known from an earlier scan.
+    """
+
+    def __init__(self, corpus: Corpus, compiled: Sequence[MeteredRules], *, look: Look | None = None, threads: int = 0,
+                 most_matches: int = MOST_MATCHES, candidates: Candidates | None = None) -> None:
         self._corpus = corpus
         self._compiled = tuple(compiled)
         self._look = look
-        self._threads = threads or _cores()
+        self._threads = threads or len(os.sched_getaffinity(0))
         self._most = most_matches
+        self._candidates = candidates
+        self._gathering = Gathering(candidates.files()) if candidates is not None else None
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._left = [most_matches for _ in compiled]
@@ -144,29 +123,58 @@ class CorpusScan:
         """
         started = time.perf_counter()
         meters = [c.meter() for c in self._compiled]
-        shards = self._corpus.shards(SHARD_BYTES)
-        parts, failures = self._all_shards(shards, progress)
-        scans = []
-        for k, compiled in enumerate(self._compiled):
-            scan = LabScan(compiled.rules, all_bytes=sum(s.content_bytes for s in shards), stopped=self._reason,
-                           failures=failures)
-            for part in parts:
-                scan.blobs += part.blobs
-                scan.content_bytes += part.content_bytes
-                scan.results += part.results[k]
-                scan.stages += part.traces[k].counts
-            scan.trigger_s, scan.confirm_s, scan.hits = compiled.since(meters[k])
+        triggers = triggers_of(self._compiled)
+        kept = self._candidates.find(triggers) if self._candidates is not None else None
+        if kept is None:
+            shards = self._corpus.shards(SHARD_BYTES)
+            all_bytes = sum(s.content_bytes for s in shards)
+            sources = [_Source(s.content_bytes, lambda s=s: read_batches(s, batch_bytes=BATCH_BYTES,
+                                                                         columns=("blob_id", "content"))) for s in shards]
+        else:
+            all_bytes = kept.all_bytes
+            sources = [_Source(b.nbytes, lambda b=b: iter([b])) for b in kept.batches]
+        parts = self._all(sources, progress)
+        scans = [self._scan(k, parts, all_bytes) for k in range(len(self._compiled))]
+        for scan, compiled, meter in zip(scans, self._compiled, meters, strict=True):
+            scan.trigger_s, scan.confirm_s, scan.hits = compiled.since(meter)
+            if kept is not None:
+                scan.blobs, scan.content_bytes, scan.trigger_s = kept.blobs, kept.content_bytes, kept.trigger_s
+                scan.results += kept.skipped
+                scan.from_kept = True
             scan.seconds = time.perf_counter() - started
-            scans.append(scan)
+        if kept is None:
+            self._keep(triggers, scans, [b for part in parts for b in part.candidates])
         return scans
 
-    def _all_shards(self, shards: Sequence[Shard], progress: bool | None) -> tuple[list[_Part], dict[str, str]]:
+    def _scan(self, k: int, parts: Sequence[_Part], all_bytes: int) -> LabScan:
+        failures = {f"{n}": p.failure for n, p in enumerate(parts) if p.failure}
+        scan = LabScan(self._compiled[k].rules, all_bytes=all_bytes, stopped=self._reason, failures=failures)
+        for part in parts:
+            scan.blobs += part.blobs
+            scan.content_bytes += part.content_bytes
+            scan.results += part.results[k]
+            scan.stages += part.traces[k].counts
+        return scan
+
+    def _keep(self, triggers: Triggers, scans: Sequence[LabScan], batches: Sequence[pa.RecordBatch]) -> None:
+        """Leave the candidates for the next scan, if this one saw the whole corpus."""
+        gathered, first = self._gathering, scans[0]
+        if self._candidates is None or gathered is None or not gathered.whole or first.stopped or first.failures:
+            return
+        skipped = [b.filter(b.column("skipped").is_valid()) for b in first.results]
+        self._candidates.keep(Kept(triggers, tuple(batches), tuple(b for b in skipped if len(b)), first.blobs,
+                                   first.content_bytes, first.all_bytes, sum(s.trigger_s for s in scans), gathered.files))
+
+    def _all(self, sources: Sequence[_Source], progress: bool | None) -> list[_Part]:
         from tqdm import tqdm
 
-        bar = tqdm(total=sum(s.content_bytes for s in shards), unit="B", unit_scale=True, leave=False, desc="scan",
+        bar = tqdm(total=sum(s.size for s in sources), unit="B", unit_scale=True, leave=False, desc="scan",
                    disable=None if progress is None else not progress, file=sys.stderr, mininterval=0.3)
         with bar, ThreadPoolExecutor(self._threads, thread_name_prefix="lab") as pool:
-            futures = [pool.submit(self._scan_shard, shard, bar.update) for shard in shards]
+            # The largest first, so that no thread is left with one when the others are done.
+            by_size = sorted(range(len(sources)), key=lambda k: -sources[k].size)
+            begun = {k: pool.submit(self._scan_source, sources[k], bar.update) for k in by_size}
+            futures = [begun[k] for k in range(len(sources))]
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
@@ -174,44 +182,49 @@ class CorpusScan:
                 self._stop.set()
                 for future in futures:
                     future.cancel()
+        for future in futures:
+            if not future.cancelled() and future.exception() is not None:
+                future.result()
         parts = [f.result() for f in futures]
-        failures = {s.shard_id: p.failure for s, p in zip(shards, parts, strict=True) if p.failure}
-        if failures:
-            self._check_still_there(failures, len(shards))
-        return parts, failures
+        if any(p.failure for p in parts):
+            self._check_still_there(parts)
+        return parts
 
-    def _check_still_there(self, failures: dict[str, str], count: int) -> None:
+    def _check_still_there(self, parts: Sequence[_Part]) -> None:
         folder = self._corpus.folder
         if not (folder / "manifest.json").is_file():
             raise CorpusError(f"Corpus {folder}: it was there when the session opened it and is not any more. Put it "
                               "back and run the cell again, or open a session on another one", path=folder)
-        if len(failures) == count:
-            raise ShardError(next(iter(failures.values())), shard_id=next(iter(failures)))
+        if all(p.failure for p in parts):
+            raise ShardError(parts[0].failure)
 
-    def _scan_shard(self, shard: Shard, told: Callable[[int], object]) -> _Part:
+    def _scan_source(self, source: _Source, told: Callable[[int], object]) -> _Part:
         part = _Part([_Watch(self._stop, self._most) for _ in self._compiled])
         try:
-            for batch in self._batches(shard, part, told):
-                found = []
-                for k, compiled in enumerate(self._compiled):
-                    started = time.thread_time()
-                    (out,) = scan_batches([batch], compiled, trace=part.traces[k])
-                    compiled.add_scan_time(time.thread_time() - started)
-                    found.append(out)
-                    self._count(k, out)
-                if any(len(out) for out in found):
-                    for results, out in zip(part.results, found, strict=True):
+            for batch in self._batches(source, part, told):
+                heard = [hit for k in range(len(self._compiled)) for hit in self._scan_batch(k, batch, part)]
+                if self._gathering is not None:
+                    self._gathering.take(part.candidates, batch, heard)
+                if any(len(out) for out in part.last):
+                    for results, out in zip(part.results, part.last, strict=True):
                         results.append(out)
                     if self._look is not None:
-                        self._look(batch, found)
+                        self._look(batch, part.last)
         except _Stopped:
             self._end()
         except ShardError as error:
             part.failure = str(error)
         return part
 
-    def _batches(self, shard: Shard, part: _Part, told: Callable[[int], object]) -> Iterator[pa.RecordBatch]:
-        for batch in read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content")):
+    def _scan_batch(self, k: int, batch: pa.RecordBatch, part: _Part) -> Heard:
+        compiled = self._compiled[k]
+        with compiled.metering() as heard:
+            (part.last[k],) = scan_batches([batch], compiled, trace=part.traces[k])
+        self._count(k, part.last[k])
+        return heard
+
+    def _batches(self, source: _Source, part: _Part, told: Callable[[int], object]) -> Iterator[pa.RecordBatch]:
+        for batch in source.batches():
             if self._stop.is_set():
                 return
             yield batch
@@ -235,19 +248,29 @@ class CorpusScan:
             self._stop.set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What one thread takes at a time: a shard, or a batch of kept candidates. ``size`` in bytes, roughly."""
+
+    size: int
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+
+
 @dataclass(slots=True)
 class _Part:
-    """One shard's share of a scan."""
+    """One source's share of a scan; ``last`` are the results of its last batch, ``candidates`` blobs with a trigger."""
 
     traces: list[_Watch]
     results: list[list[pa.RecordBatch]] = field(default_factory=list)
+    last: list[pa.RecordBatch] = field(default_factory=list)
+    candidates: list[pa.RecordBatch] = field(default_factory=list)
     blobs: int = 0
     content_bytes: int = 0
     failure: str = ""
 
     def __post_init__(self) -> None:
         self.results = [[] for _ in self.traces]
+        self.last = [_NOTHING for _ in self.traces]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+_NOTHING = pa.RecordBatch.from_pylist([], schema=SCAN_RESULTS)

@@ -16,6 +16,7 @@ from workbench.lab import compare as comparing
 from workbench.lab import dryrun, tables
 from workbench.lab import overview as overviews
 from workbench.lab import why as explaining
+from workbench.lab.candidates import Candidates
 from workbench.lab.differences import Differences
 from workbench.lab.edit import Edit
 from workbench.lab.editing import new_entry, new_pair, tests_beside
@@ -53,6 +54,7 @@ class Session:
         self.files = RuleFiles(given)
         self.places = Places(self.corpus)
         self._engines = Engines(self.files)
+        self._candidates = Candidates(self.corpus)
         self._threads, self._progress = threads, progress
         self._holdings = Holdings(self._scan_all)
 
@@ -257,7 +259,8 @@ class Session:
 
     def _run(self, sets: Sequence[RuleSet], look: Any) -> list[LabScan]:
         engines = [self._engines.of(r) for r in sets]
-        return CorpusScan(self.corpus, engines, look=look, threads=self._threads).run(progress=self._progress)
+        return CorpusScan(self.corpus, engines, look=look, threads=self._threads,
+                          candidates=self._candidates).run(progress=self._progress)
 
     def _scan_all(self, rules: RuleSet) -> tuple[LabScan, Mapping[MatchKey, str]]:
         specimens = Specimens(lambda: self.masker().without(self._engines.of(rules)), most=None)

@@ -234,7 +234,7 @@ class Sweep:
         """The sweep in a few lines: (name, value)."""
         now, whole = self.at(), self.at("file")
         rows = [("pair", f"{self.pair.type}: {' + '.join(self.pair.parts)}"),
-                ("scanned", f"{self.scan.blobs:,} blobs, {self.scan.content_bytes / 1e6:,.1f} MB in {self.scan.seconds:.2f} s"),
+                ("scanned", self.scan.told()),
                 ("now", f"window {self.pair.window}: {_told(now)}")]
         if self.pair.window.unit != "file":
             rows.append(("file", _told(whole)))
