@@ -6,7 +6,7 @@ by vl-convert, to an SVG that stands in the notebook, the report and exported HT
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import altair as alt
@@ -26,20 +26,28 @@ class Picture:
         return f"Picture({len(self.svg)} characters of SVG)"
 
 
-def render(chart: alt.TopLevelMixin) -> Picture:
-    """``chart`` as an SVG, with no address allowed to be fetched."""
+def render(chart: alt.TopLevelMixin | dict[str, Any]) -> Picture:
+    """An Altair chart, or a Vega-Lite 6 specification, as an SVG, with no address allowed to be fetched."""
     import vl_convert
 
-    return Picture(vl_convert.vegalite_to_svg(chart.to_json(validate=False), allowed_base_urls=[]))
+    specification = chart if isinstance(chart, dict) else chart.to_dict(validate=False)
+    return Picture(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]))
 
 
 def bars(table: pd.DataFrame, *, value: str, label: str, color: str | None = None, title: str = "") -> Picture:
-    """Horizontal bars of column ``value`` for each ``label``, longest first, stacked by ``color`` when it is given."""
-    import altair as alt
+    """Horizontal bars of column ``value`` for each ``label``, longest first, stacked by ``color`` when it is given.
 
-    base = alt.Chart(table, title=title).encode(
-        x=alt.X(f"sum({value}):Q", title=value), y=alt.Y(f"{label}:N", title=None, sort="-x"))
-    marks = base.mark_bar(color="#4c78a8")
+    Written as Vega-Lite: the batch's report has this one chart, and importing Altair for it took over a second.
+    """
+    encoding: dict[str, Any] = {
+        "x": {"aggregate": "sum", "field": value, "type": "quantitative", "title": value},
+        "y": {"field": label, "type": "nominal", "title": None, "sort": "-x"},
+    }
     if color:
-        marks = base.mark_bar().encode(color=alt.Color(f"{color}:N", scale=alt.Scale(range=["#b9c4d4", "#4c78a8"])))
-    return render(marks.properties(width=520, height=alt.Step(18)).configure_axis(labelLimit=260))
+        encoding["color"] = {"field": color, "type": "nominal", "scale": {"range": ["#b9c4d4", "#4c78a8"]}}
+    return render({
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "title": title, "width": 520, "height": {"step": 18},
+        "data": {"values": table.to_dict("records")},
+        "mark": {"type": "bar", "color": "#4c78a8"}, "encoding": encoding, "config": {"axis": {"labelLimit": 260}},
+    })
