@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.trace import Fate
-from workbench.lab.masking import Masker, context
+from workbench.lab.masking import Blinds, Masker
 from workbench.lab.reasons import fates_of, reason_for
 from workbench.lab.specimens import Draw, contents, rank
 from workbench.model import mask_token
@@ -126,7 +126,7 @@ class _Looked:
     def __init__(self, blob_id: str, content: bytes, spans: list[tuple[int, int]], sides: tuple[_Blob, _Blob],
                  rules: tuple[CompiledRules, CompiledRules]) -> None:
         self._id, self._content, self._sides, self._rules = blob_id, content, sides, rules
-        self._spans = spans + [(m["start"], m["end"]) for side in sides for m in side.matches]
+        self._blinds = Blinds(content, spans + [(m["start"], m["end"]) for side in sides for m in side.matches])
         self._fates: dict[int, list[Fate]] = {}
 
     def example(self, side: Side, identity: Identity) -> Example:
@@ -134,7 +134,7 @@ class _Looked:
         silent = 1 if side == "lost" else 0
         stage, reason = ("", "") if side == "kept" else self._why(identity, rows, silent)
         first = min(rows, key=lambda m: m["start"])
-        texts = [context(self._content, (m["start"], m["end"]), self._spans) for m in rows]
+        texts = [self._blinds.context((m["start"], m["end"])) for m in rows]
         return Example(identity, self._id, first["start"], first["end"], first["start_line"],
                        " + ".join(mask_token(t) for t in identity[2]), " ⋯ ".join(texts), stage, reason)
 

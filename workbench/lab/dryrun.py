@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 import pyarrow as pa
@@ -25,7 +26,7 @@ _LOUD_PER_GB = 20_000
 """Matches a GB beyond which no one could read the alerts of a rule: worth a word."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DryRun:
     """What a rule found. Tables are made when asked for. ``name`` is the rule's; ``edited`` says it is not saved."""
 
@@ -39,7 +40,7 @@ class DryRun:
     def __repr__(self) -> str:
         return "\n".join(f"{name:<13} {value}" for name, value in self.facts())
 
-    @property
+    @cached_property
     def totals(self) -> dict[str, float]:
         """Counts: ``matches``, ``findings`` (distinct secrets), ``alerts``, ``pairs``, ``near_misses``, ``blobs`` and
         ``repositories`` with a match; ``scanned_bytes``; ``matches_per_gb``."""
@@ -68,7 +69,7 @@ class DryRun:
             self.flat.pairs.column("pair_type").to_pylist(), self.flat.pairs.column("parts").to_pylist(), strict=True)}
         return len(single) + len(pairs)
 
-    @property
+    @cached_property
     def matches(self) -> Results:
         """Every match. Those outside the sample have no context."""
         return matches_frame(self.flat, self.scan.rules, self.contexts, self.places)

@@ -8,8 +8,9 @@ characters that looks random, passwords in addresses, and values given to names 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import blob_batch, scan_batches
@@ -22,8 +23,9 @@ OPEN, CLOSE = "⟪", "⟫"
 """Stand round the match itself in a context; tables draw them as a highlight."""
 
 CONTEXT_BYTES = 60
+_STRETCH_BYTES = 4096
 _LOOK_BYTES = 600
-"""How far beyond a context a run is followed: a token that is cut by the edge must not pass for a short word."""
+"""How far beyond a stretch a run is followed: a token that is cut by an edge must not pass for a short word."""
 
 _RUN = re.compile(rb"[A-Za-z0-9+/_~.-]{16,}={0,2}")
 _PIECE = re.compile(rb"[A-Za-z0-9]+")
@@ -59,43 +61,82 @@ class Masker:
         return found
 
 
-def context(blob: bytes | memoryview, match: tuple[int, int], spans: Spans, *, reach: int = CONTEXT_BYTES) -> str:
-    """What stands ``reach`` bytes on either side of the span ``match``, on one line, all tokens masked.
+class Blinds:
+    """What of one blob may not be shown: the given spans of known tokens, and whatever looks like one.
 
-    ``spans`` are those of known tokens in the blob. The match stands between :data:`OPEN` and :data:`CLOSE`.
+    Made once a blob and asked for many contexts: what looks like a token is sought in a stretch when it is first shown.
     """
-    start, end = match
-    low, high = max(0, start - reach), min(len(blob), end + reach)
-    text = masked(blob, (low, start), [*spans, match]), masked(blob, (end, high), [*spans, match])
-    before, after = (t.replace(OPEN, "<<").replace(CLOSE, ">>") for t in text)
-    return " ".join(f"{before}{OPEN}{_mask(blob[start:end])}{CLOSE}{after}".split())
+
+    def __init__(self, blob: bytes | memoryview, spans: Spans) -> None:
+        self._blob = blob
+        self._known = _Overlaps(spans)
+        self._seen: dict[int, _Overlaps] = {}
+
+    def context(self, match: tuple[int, int], *, reach: int = CONTEXT_BYTES) -> str:
+        """What stands ``reach`` bytes on either side of the span ``match``, on one line, all tokens masked.
+
+        The match stands between :data:`OPEN` and :data:`CLOSE`.
+        """
+        start, end = match
+        low, high = max(0, start - reach), min(len(self._blob), end + reach)
+        text = self.text((low, start), besides=match), self.text((end, high), besides=match)
+        before, after = (t.replace(OPEN, "<<").replace(CLOSE, ">>") for t in text)
+        return " ".join(f"{before}{OPEN}{_mask(self._blob[start:end])}{CLOSE}{after}".split())
+
+    def text(self, shown: tuple[int, int], *, besides: tuple[int, int] | None = None) -> str:
+        """The text in the range ``shown``, masked. A token that reaches out of the range is only said to be there."""
+        low, high = shown
+        hidden = [*self._known.over(low, high), *self._random(low, high)]
+        if besides is not None and besides[0] < high and besides[1] > low:
+            hidden.append(besides)
+        out, at = [], low
+        for start, end in sorted(hidden, key=lambda s: (s[0], -s[1])):
+            if end <= at:
+                continue
+            if start > at:
+                out.append(_shown(self._blob[at:start]))
+            # What an earlier span has begun to hide, or the range cuts, shows nothing of its own.
+            if start >= at and start >= low and end <= high:
+                out.append(_mask(self._blob[start:end]))
+            elif not out or out[-1] != MASK:
+                out.append(MASK)
+            at = min(end, high)
+        out.append(_shown(self._blob[at:high]))
+        return "".join(out)
+
+    def _random(self, low: int, high: int) -> Spans:
+        """Spans between ``low`` and ``high`` that look like tokens."""
+        found: list[tuple[int, int]] = []
+        for number in range(low // _STRETCH_BYTES, max(low, high - 1) // _STRETCH_BYTES + 1):
+            if number not in self._seen:
+                first = max(0, number * _STRETCH_BYTES - _LOOK_BYTES)
+                near = bytes(self._blob[first : (number + 1) * _STRETCH_BYTES + _LOOK_BYTES])
+                self._seen[number] = _Overlaps([(a + first, b + first) for a, b in opaque(near)])
+            found += self._seen[number].over(low, high)
+        return found
+
+
+class _Overlaps:
+    """Spans, asked for those that overlap a range."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = sorted(set(spans))
+        self._starts = [s for s, _ in self._spans]
+        self._reach = list(accumulate((e for _, e in self._spans), max))
+
+    def over(self, low: int, high: int) -> Spans:
+        first, last = bisect_right(self._reach, low), bisect_left(self._starts, high)
+        return [s for s in self._spans[first:last] if s[1] > low]
+
+
+def context(blob: bytes | memoryview, match: tuple[int, int], spans: Spans, *, reach: int = CONTEXT_BYTES) -> str:
+    """One context; see :meth:`Blinds.context`. ``spans`` are those of known tokens in the blob."""
+    return Blinds(blob, spans).context(match, reach=reach)
 
 
 def masked(blob: bytes | memoryview, shown: tuple[int, int], spans: Spans) -> str:
-    """The text of ``blob`` in the range ``shown``, with ``spans`` and everything that looks like a token masked.
-
-    A token that reaches out of the range is only said to be there.
-    """
-    low, high = shown
-    hidden = [s for s in spans if s[0] < high and s[1] > low]
-    first = max(0, low - _LOOK_BYTES)
-    near = bytes(blob[first : min(len(blob), high + _LOOK_BYTES)])
-    hidden += [(a + first, b + first) for a, b in opaque(near) if a + first < high and b + first > low]
-    out, at = [], low
-    for start, end in sorted(hidden, key=lambda s: (s[0], -s[1])):
-        if end <= at:
-            continue
-        if start > at:
-            out.append(_shown(blob[at:start]))
-        # What an earlier span has begun to hide, or the range cuts, shows nothing of its own.
-        whole = start >= at and start >= low and end <= high
-        if whole:
-            out.append(_mask(blob[start:end]))
-        elif not out or out[-1] != MASK:
-            out.append(MASK)
-        at = min(end, high)
-    out.append(_shown(blob[at:high]))
-    return "".join(out)
+    """The text of ``blob`` in the range ``shown``; see :meth:`Blinds.text`."""
+    return Blinds(blob, spans).text(shown)
 
 
 def opaque(text: bytes) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from workbench.lab.masking import Masker, context
+from workbench.lab.masking import Blinds, Masker
 
 SAMPLE = 1_000
 """Results of a dry run, as many as GitHub's own dry run of a custom pattern gives."""
@@ -92,8 +92,9 @@ class Specimens:
         spans = self._masker().spans(list(blobs.items()))
         for blob_id, matches in chosen.items():
             known = spans[blob_id] + [(m["start"], m["end"]) for m in rows[blob_id]["matches"]]
+            blinds = Blinds(blobs[blob_id], known)
             for number, match in matches:
-                text = context(blobs[blob_id], (match["start"], match["end"]), known)
+                text = blinds.context((match["start"], match["end"]))
                 if self._draw is None:
                     self._all[key_of(blob_id, match)] = text
                 else:
