@@ -68,6 +68,14 @@ def test_a_new_rule_gets_a_file_of_its_provider(session: Session, rules: Path) -
         session.add("zeta_key", provider="Zeta Cloud", pattern="zeta_[0-9a-f]{41}")
 
 
+def test_a_format_with_keywords_gets_tests_that_hold_them(session: Session) -> None:
+    edit = session.add("zeta_uuid", provider="Zeta", pattern="[0-9a-f]{8}-[0-9a-f]{24}",
+                       near={"keywords": ["zeta_key"], "window": "20 bytes"})
+    assert edit.may_be_saved and edit.outcome.cases == 6
+    assert session.edit("zeta_uuid", near={"keywords": ["zeta"], "window": "1 lines"}).may_be_saved
+    assert str(session.rules.secret_types["zeta_uuid"].formats[0].near.window) == "1 lines"
+
+
 def test_a_part_without_a_literal_comes_with_its_pair(session: Session, rules: Path) -> None:
     session.add("zeta_id", provider="Zeta", pattern="ZT[0-9]{12}Z")
     with pytest.raises(RulesError, match="no rare literal"):

@@ -138,7 +138,7 @@ class DryRun:
         scan = self.scan
         size = max(1, scan.content_bytes)
         return {"hits": scan.hits, "hits_per_mb": scan.hits / size * 1e6, "trigger_ns_per_byte": scan.trigger_s / size * 1e9,
-                "confirm_s": scan.confirm_s, "confirm_us_per_hit": scan.confirm_s / max(1, scan.hits) * 1e6}
+                "confirm_s": scan.confirm_s, "confirm_us_per_hit": scan.confirm_s / scan.hits * 1e6 if scan.hits else 0.0}
 
     def facts(self) -> list[tuple[str, str]]:
         """The dry run in a few lines: (name, value)."""
@@ -153,7 +153,7 @@ class DryRun:
         if scan.rules.pairs:
             rows.append(("pairs", f"{t['pairs']:,} pairs, {t['near_misses']:,} near misses"))
         rows += [("trigger", f"{c['hits']:,} hits ({c['hits_per_mb']:,.2f} a MB), {c['trigger_ns_per_byte']:.3f} ns a byte"),
-                 ("confirm", f"{c['confirm_s'] * 1e3:,.0f} ms, {c['confirm_us_per_hit']:,.0f} µs a hit")]
+                 ("confirm", f"{c['confirm_s'] * 1e3:,.0f} ms" + (f", {c['confirm_us_per_hit']:,.0f} µs a hit" if scan.hits else ""))]
         return rows
 
     def warnings(self) -> list[str]:

@@ -6,7 +6,7 @@ only those characters are replaced.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml.nodes import MappingNode, Node
@@ -42,9 +42,9 @@ def edited(text: str, name: str, fields: Mapping[str, Any], *, format: int | str
         if value is None:
             text = removed(text, target, field) if field in known else text
         elif field in known:
-            text = replaced(text, target, field, _window_text(field, value))
+            text = replaced(text, target, field, _as_written(field, value))
         else:
-            text = inserted(text, target, field, _window_text(field, value), order)
+            text = inserted(text, target, field, _as_written(field, value), order)
     return text
 
 
@@ -73,13 +73,25 @@ def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     for field, value in fields.items():
         check_patterns(slug, field, value)
     if is_pair:
-        return "pairs", entry | {n: _window_text(n, fields[n]) for n in PAIR_FIELDS if n in fields}
-    own = {n: fields[n] for n in FORMAT_FIELDS if n in fields and n not in SECRET_FIELDS}
+        return "pairs", entry | {n: _as_written(n, fields[n]) for n in PAIR_FIELDS if n in fields}
+    own = {n: _as_written(n, fields[n]) for n in FORMAT_FIELDS if n in fields and n not in SECRET_FIELDS}
     if bool(own) == ("formats" in fields):
-        raise UsageError("Expected either pattern=… with other fields of one format, or formats=[…]")
+        raise UsageError("Expected either pattern=… with other fields of one format, or formats=[…], but got "
+                         + ("both" if own else "neither"))
     entry |= {n: fields[n] for n in SECRET_FIELDS if n in fields and n != "tests"}
-    formats = fields.get("formats") or [own]
-    return "secrets", entry | {"formats": list(formats), "tests": fields.get("tests") or PLAINEST_TESTS}
+    formats = [dict(f) for f in fields.get("formats") or [own]]
+    tests = fields.get("tests") or _plainest_tests(formats)
+    return "secrets", entry | {"formats": formats, "tests": tests}
+
+
+def _plainest_tests(formats: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Tests of a type that nobody wrote any for; where keywords must stand near, they do."""
+    near = next((f["near"] for f in formats if f.get("near")), None)
+    if not isinstance(near, Mapping) or not near.get("keywords"):
+        return PLAINEST_TESTS
+    word = near["keywords"][0]
+    return {"match": [f"{word} = {{secret}}", f'"{word}": "{{secret}}"', f"{word}={{secret}}&x=1"],
+            "no_match": [f"{word} = X{{secret}}", f"{word} = {{secret}}7", "{secret}"]}
 
 
 def new_pair(slug: str, part: str, partner: str) -> dict[str, Any]:
@@ -169,8 +181,10 @@ def _target(rule: MappingNode, is_pair: bool, field: str, format: int | str | No
     raise UsageError(f"Expected a format of {name} ({', '.join(labels)}, or an index) but got format={format!r}")
 
 
-def _window_text(field: str, value: Any) -> Any:
-    """A window as it is written: ``file``, ``{lines: n}`` or ``{bytes: n}``; "5 lines" is read too."""
+def _as_written(field: str, value: Any) -> Any:
+    """A window as a file has it: ``file``, ``{lines: n}`` or ``{bytes: n}``; "5 lines" is read too, and inside ``near``."""
+    if field == "near" and isinstance(value, Mapping):
+        return {n: _as_written(n, v) for n, v in value.items()}
     if field != "window":
         return value
     if isinstance(value, Window):

@@ -148,7 +148,7 @@ class Sweep:
     # -- the pairs themselves ------------------------------------------------------------------------------------------
 
     def rows(self, unit: WindowUnit = "bytes", *, most: int = MOST_ROWS) -> Results:
-        """Distinct pairs with the windows between which they stand: ``enter``, ``leave`` (null: never taken away),
+        """Distinct pairs with the windows between which they stand: ``type``, ``enter``, ``leave`` (null: never taken away),
         gaps, ``crossed``, ``right`` (where labelled), masked secrets, context, first place, spans. At most ``most``.
         """
         return self._rows(unit, np.arange(len(self.standing[unit])), most)
@@ -190,6 +190,7 @@ class Sweep:
         blob_ids = pa.array([keys[m[0]][0] for m in members], pa.string())
         columns = {name: pa.array(values[picked].tolist(), pa.string()) for name, values in (extra or {}).items()}
         columns |= {
+            "type": pa.array([self.pair.type] * len(rows), pa.string()),
             "secrets": pa.array([" + ".join(masked[k * width : (k + 1) * width]) for k in range(len(rows))], pa.string()),
             "enter": pa.array(table.enter[rows]), "leave": pa.array(leave, pa.int64()),
             "gap_bytes": pa.array(table.gap_bytes[rows]), "gap_lines": pa.array(table.gap_lines[rows]),

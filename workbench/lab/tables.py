@@ -28,7 +28,8 @@ STYLE = """<style>
 max-width:60em;font-weight:normal}
 .wb.wb thead th{color:var(--jp-ui-font-color2,#57606a);border-bottom-width:2px}
 .wb.wb td.c{min-width:26em}
-.wb.wb td.s code{white-space:nowrap}
+.wb.wb td.p{min-width:14em}
+.wb td.s code{white-space:nowrap}
 .wb.wb td.n{text-align:right;font-variant-numeric:tabular-nums}
 .wb.wb code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px;background:none;
 color:inherit;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -150,4 +151,4 @@ def _cell(column: str, value: object, is_number: bool) -> str:
         return f'<td class="c"><code>{text}</code></td>'
     if column in ("secret", "secrets", "shape"):
         return f'<td class="s"><code>{text}</code></td>'
-    return f"<td><code>{text}</code></td>" if column == "path" else f"<td>{text}</td>"
+    return f'<td class="p"><code>{text}</code></td>' if column == "path" else f"<td>{text}</td>"
