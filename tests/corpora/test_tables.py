@@ -181,7 +181,7 @@ def test_times(tmp_path: Path, times: pa.Array, expected: str | None) -> None:
 def test_names_of_any_kind_and_what_is_no_address(tmp_path: Path) -> None:
     columns = {
         "t": ["x", "y", "z"],
-        "repo": pa.array([["first", "second"], [], None]),
+        "repo": pa.array([["first", "second"], [], ["n" * 5000]]),
         "rev": pa.array([7, None, 9]),
         "path": pa.array([b"\xff.py", b"b.py", None]),
         "url": ["https://x/y", "javascript:alert(1)", None],

@@ -30,7 +30,7 @@ ARCHIVE_SKIP_REASONS: dict[str, str] = {MALFORMED: "a line of an archive of even
 
 _MOST_BYTES = 1 << 40
 _PIECE_BYTES = 1 << 20
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)

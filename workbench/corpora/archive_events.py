@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
 
 from workbench.errors import CorpusError
 
-MOST_LINE_BYTES = 16 << 20
+MOST_LINE_BYTES = 4 << 20
 """GitHub's longest texts have 256 KiB; a line beyond this is no event."""
 
 _MEMORY = "384MB"
 _ROWS_AT_ONCE = 2048
+_ROWS_IN_PYTHON = 64
+_MOST_NAME = 512
+"""Characters of a name: GitHub's have at most 140."""
 _LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999
 
 _FIELDS = (
@@ -90,8 +94,8 @@ WITH lines AS (
         {{source: NULL, text: if(is_malformed, 'x', NULL), url: NULL, revision: NULL}}
     ], {_PAGE_TEXTS})) AS t FROM events
 )
-SELECT t.source AS source, coalesce(f[2], '') AS repository, coalesce(t.revision, '') AS revision,
-       coalesce(t.url, '') AS url, epoch_us(TRY_CAST(f[3] AS TIMESTAMPTZ)) AS created_at,
+SELECT t.source AS source, left(coalesce(f[2], ''), {_MOST_NAME}) AS repository,
+       left(coalesce(t.revision, ''), {_MOST_NAME}) AS revision, left(coalesce(t.url, ''), {_MOST_NAME * 8}) AS url, epoch_us(TRY_CAST(f[3] AS TIMESTAMPTZ)) AS created_at,
        CASE WHEN strlen(t.text) <= $max_bytes THEN t.text END AS text
 FROM texts WHERE t.text != ''
 """
@@ -114,21 +118,25 @@ class EventText(NamedTuple):
 def read_events(path: Path, *, is_gzipped: bool, max_bytes: int) -> Iterator[EventText]:
     """The texts of the events in a file, in its order; those over ``max_bytes`` without the text itself.
 
-    Memory: 384 MB at most. Raises CorpusError when DuckDB cannot read the file.
+    Memory: 384 MB at most. Raises CorpusError when DuckDB cannot read the file, or not with that.
     """
     given = {"path": glob.escape(os.fspath(path.absolute())), "compression": "gzip" if is_gzipped else "none",
              "max_bytes": max_bytes}
-    with duckdb.connect(config={"memory_limit": _MEMORY, "autoinstall_known_extensions": False}) as database:
+    # One thread: each holds 2048 whole events, and there is only one to inflate them anyway.
+    settings = {"memory_limit": _MEMORY, "threads": 1, "autoinstall_known_extensions": False}
+    with duckdb.connect(config=settings) as database:
         try:
             for batch in database.sql(_QUERY, params=given).to_arrow_reader(_ROWS_AT_ONCE):
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    yield _checked(EventText(*row))
-        except duckdb.Error as error:
-            # The message's first line: the rest may quote the file.
-            raise CorpusError(
-                f"{path}: DuckDB cannot read it: {type(error).__name__}. Expected events, one JSON object a line",
-                path=path,
-            ) from None
+                # A few at a time as Python's objects: a batch of long texts is not to be held twice.
+                for at in range(0, batch.num_rows, _ROWS_IN_PYTHON):
+                    piece = batch.slice(at, _ROWS_IN_PYTHON)
+                    for row in zip(*(column.to_pylist() for column in piece.columns), strict=True):
+                        yield _checked(EventText(*row))
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            is_too_much = "Out of Memory" in str(error)
+            what = f"takes over {_MEMORY} of memory to read" if is_too_much else f"DuckDB cannot read it: {type(error).__name__}"
+            # Not the error's own words, which may quote the file.
+            raise CorpusError(f"{path}: {what}. Expected events, one JSON object a line; leave the file out", path=path) from None
 
 
 def _checked(text: EventText) -> EventText:

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from workbench.corpora.content import MAX_BLOB_BYTES, skip_reason
 from workbench.corpora.file_hash import sha256_of
-from workbench.corpora.located import LocatedSet
+from workbench.corpora.located import LocatedSet, Row, add_rows
 from workbench.corpora.npm_client import Fetched, NotFetched, NpmClient, Spec, is_tarball, parse_spec
 from workbench.corpora.npm_package import MAX_PACKAGE_BYTES, Package, file_url_of, survey
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter, blob_id_of
@@ -31,7 +29,7 @@ PackageProgress = Callable[[str, int, int], None]
 SOURCE = "npm"
 _KEY = "npm:"
 _FETCHED_AT_ONCE = 16
-_ROWS_AT_ONCE = 20_000
+_ROWS_AT_ONCE = 4096
 
 T = TypeVar("T")
 Piece = Path | Fetched | NotFetched
@@ -221,21 +219,13 @@ class _Run:
         return skipped
 
     def _locate(self, package: Package, located: LocatedSet, blob_ids: list[str], paths: list[str]) -> None:
-        rows = len(paths)
         name, version = package.name, package.version
-        is_new = located.add_many([SOURCE] * rows, [name] * rows, [version] * rows, paths, blob_ids)
-        new = np.flatnonzero(is_new).tolist()
         url_of = file_url_of(name, version)
-        self._writer.add_locations(
-            [blob_ids[at] for at in new],
-            source=SOURCE,
-            repository=name,
-            revisions=[version] * len(new),
-            paths=[paths[at] for at in new],
-            committed_at=[None] * len(new),
-            urls=[url_of(paths[at]) for at in new],
-        )
-        self._locations += len(new)
+        rows: list[Row] = [
+            (blob_id, SOURCE, name, version, path, None, url_of(path))
+            for blob_id, path in zip(blob_ids, paths, strict=True)
+        ]
+        self._locations += add_rows(self._writer, located, rows)
 
     def _state(self, name: str) -> dict[str, Any]:
         """What the manifest remembers of a package's versions."""

@@ -31,6 +31,8 @@ _MAX_VALUE_BYTES = (1 << 31) - 1
 _PAGE_BLOBS = 16
 """A page ends at the first multiple of so many blobs past a megabyte: encoding and decoding hold whole pages."""
 _LOCATION_ROWS = 1 << 17
+_LOCATION_BYTES = 64 << 20
+"""Rows and bytes of a locations row group: real ones have some 200 bytes a row, an enemy's paths and URLs thousands."""
 _PARTIAL = ".partial"
 
 
@@ -243,7 +245,8 @@ class LocationParts(_Parts):
         if self._batches and self._batches[0].schema != batch.schema:  # one knows the paths' class, one does not
             self._flush_batches()
         self._batches.append(batch)
-        if sum(b.num_rows for b in self._batches) >= _LOCATION_ROWS:
+        rows, size = sum(b.num_rows for b in self._batches), sum(b.nbytes for b in self._batches)
+        if rows >= _LOCATION_ROWS or size >= _LOCATION_BYTES:
             self._flush_batches()
 
     def _flush_batches(self) -> None:

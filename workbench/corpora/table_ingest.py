@@ -32,7 +32,7 @@ NULL_CONTENT = "null_content"
 TABLE_SKIP_REASONS: dict[str, str] = {NULL_CONTENT: "a row of a table whose content is null"}
 """What this reason means; rows may also have one of ``content.SKIP_REASONS``."""
 
-_ROWS_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)

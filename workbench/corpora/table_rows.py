@@ -20,6 +20,8 @@ _PIECE_BYTES = 16 << 20
 _MOST_DICTIONARY_BYTES = 64 << 20
 _MOST_ROWS = 256
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_NAME_BYTES = 4096
+"""What is longer is nobody's name, and left empty: thousands of rows are held together."""
 _LAST_MICROSECOND = 253_402_300_799_999_999  # of the year 9999
 _PER_MICROSECOND = {"s": (1, 1_000_000), "ms": (1, 1000), "us": (1, 1), "ns": (1000, 1)}
 _DICTIONARY_HEADER = b"\x15\x04\x15"  # Thrift: page type = dictionary, then the size
@@ -134,7 +136,10 @@ def _place(name: str, array: pa.Array) -> list:
         values = [value[0] if value else None for value in array.cast(pa.list_(pa.large_binary())).to_pylist()]
     else:
         values = as_bytes(array).to_pylist()
-    return [value.decode("utf-8", "backslashreplace") if value is not None else "" for value in values]
+    return [
+        value.decode("utf-8", "backslashreplace") if value is not None and len(value) <= _MOST_NAME_BYTES else ""
+        for value in values
+    ]
 
 
 def _times(array: pa.Array) -> list[int | None]:

@@ -30,7 +30,7 @@ TARBALL_SKIP_REASONS: dict[str, str] = {
 
 MOST_MEMBERS = 1 << 20
 _BLOCK = 512
-_MOST_PATH_BYTES = 4096
+_MOST_PATH_BYTES = 1024
 _MOST_META_BYTES = 1 << 20
 _END = bytes(_BLOCK)
 _OCTAL = re.compile(rb"[0-7]+")
