@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packageurl import PackageURL
 from typer.testing import CliRunner
 
 from tests.corpora.packages import END, header, member, tar, tgz
@@ -231,6 +232,15 @@ def test_package_urls() -> None:
     # Old packages have capitals, and another package may have the same name without.
     assert purl("JSONStream", "1.0.0") == "pkg:npm/JSONStream@1.0.0"
     assert file_url_of("a", "1.0.0")("lib/a b#?%é.js") == "pkg:npm/a@1.0.0#lib/a%20b%23%3F%25%C3%A9.js"
+
+
+@settings(max_examples=200)
+@given(parts=st.lists(st.text(st.sampled_from("aZ9._~-+ @é%"), min_size=1, max_size=6).filter(lambda p: p not in (".", "..")),
+                      min_size=1, max_size=4))
+def test_package_urls_of_files_are_the_librarys(parts: list[str]) -> None:
+    path = "/".join(parts)
+    expected = PackageURL(type="npm", namespace="@a", name="b", version="1.0.0", subpath=path).to_string()
+    assert file_url_of("@a/b", "1.0.0")(path) == expected
 
 
 def test_a_list_names_the_line_that_is_wrong(tmp_path: Path) -> None:

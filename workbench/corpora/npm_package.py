@@ -8,6 +8,7 @@ counted.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _HOLD_BYTES = 64 << 20
 _DESCRIPTION = "package.json"
 _DESCRIPTION_BYTES = 4 << 20
 _MOST_NAME = 256
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)(?:/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def file_url_of(name: str, version: str) -> Callable[[str], str]:
     base = purl(name, version)
 
     def file_url(path: str) -> str:
-        return f"{base}#{normalize_subpath(path, encode=True)}"
+        # Most paths stand in a URL as they are, and the library takes 30 microseconds to say so.
+        return f"{base}#{path if _PLAIN.fullmatch(path) else normalize_subpath(path, encode=True)}"
 
     return file_url
 
