@@ -49,8 +49,9 @@ def median_s(job: Callable[[], object], rounds: int = 5) -> float:
 def dry_run_against_decode(corpus: Path) -> dict:
     """The dry run of an edited rule, from the call to the shown table, against decoding the content on as many threads.
 
-    ``same_triggers``: the edit was of a window, so the blobs with a trigger are known from the run before. ``new_triggers``:
-    the whole corpus is read and scanned. Processor time is told too: wall time on a machine that others use says little.
+    ``same_triggers``: the edit was of a window, so the blobs with a trigger are known from the run before.
+    ``new_triggers``: the whole corpus is read and scanned. Processor time is told too: wall time on a machine that
+    others use says little.
     """
     session = Session(corpus, threads=2)
     session.masker()
@@ -88,9 +89,13 @@ def small_dry_run(_: Path) -> dict:
             session._candidates = Candidates(session.corpus)
             dry_run()
 
-        return {"same_triggers_seconds": median_s(dry_run, 9), "new_triggers_seconds": median_s(new, 9),
-                "edit_with_lint_and_tests_seconds": median_s(edit, 9),
-                "against_seconds": median_s(lambda: engine.decode(corpus), 9), "first_in_a_session_seconds": _first(corpus)}
+        return {
+            "same_triggers_seconds": median_s(dry_run, 9),
+            "new_triggers_seconds": median_s(new, 9),
+            "edit_with_lint_and_tests_seconds": median_s(edit, 9),
+            "against_seconds": median_s(lambda: engine.decode(corpus), 9),
+            "first_in_a_session_seconds": _first(corpus),
+        }
 
 
 def opening(corpus: Path) -> dict:
@@ -112,12 +117,15 @@ def opening(corpus: Path) -> dict:
 def sweep(corpus: Path) -> dict:
     """Every window of 100,000 pairs: from the scan's matches to intervals, curves and advice in both units.
 
-    ``alone`` has one pair a blob; ``tangled`` has up to five parts a side in a third of the blobs, which are assigned anew at
-    every window.
+    ``alone`` has one pair a blob; ``tangled`` has up to five parts a side in a third of the blobs, which are assigned
+    anew at every window.
     """
     rules = load([rules_folder() / "amazon_aws.yaml"]).subset([RULE])
     out = {}
-    for name, sizes in (("alone", [(1, 1)]), ("tangled", [(1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 3), (3, 2), (1, 3), (5, 4)])):
+    for name, sizes in (
+        ("alone", [(1, 1)]),
+        ("tangled", [(1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 3), (3, 2), (1, 3), (5, 4)]),
+    ):
         flat = _parts(sizes)
         places = Places(Corpus.open(corpus))
 
@@ -153,10 +161,20 @@ def _parts(sizes: list[tuple[int, int]]) -> Flat:
     count = len(start)
     tokens = pa.array([b"%020d" % k for k in range(count)], pa.binary())
     flat = flatten([])
-    columns = [pa.array([f"{b:040x}" for b in blob]), pa.array(np.zeros(count, np.int32)), pa.array(names.tolist()),
-               pa.array(np.zeros(count, np.int16)), pa.array(start), pa.array(start + np.where(kinds, 40, 20)), pa.array(line),
-               pa.array(np.ones(count, np.int32)), pa.array(line), tokens, pa.array(np.zeros(count, bool)),
-               pa.array(np.ones(count, bool))]
+    columns = [
+        pa.array([f"{b:040x}" for b in blob]),
+        pa.array(np.zeros(count, np.int32)),
+        pa.array(names.tolist()),
+        pa.array(np.zeros(count, np.int16)),
+        pa.array(start),
+        pa.array(start + np.where(kinds, 40, 20)),
+        pa.array(line),
+        pa.array(np.ones(count, np.int32)),
+        pa.array(line),
+        tokens,
+        pa.array(np.zeros(count, bool)),
+        pa.array(np.ones(count, bool)),
+    ]
     return Flat(pa.table(columns, schema=MATCHES), flat.pairs, flat.near_misses)
 
 

@@ -1,4 +1,5 @@
-"""What tests of the authoring lab work on: a folder with the tests' own rules, and a small corpus with samples of them."""
+"""What tests of the authoring lab work on: a folder with the tests' own rules, and a small corpus with samples of
+them."""
 
 from __future__ import annotations
 

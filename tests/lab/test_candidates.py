@@ -64,7 +64,10 @@ def test_another_trigger_reads_the_corpus_again_and_fewer_do_not(mixed: Session)
     assert not mixed.dry_run("acme_token").scan.from_kept
     mixed.revert()
     mixed.scan()  # all rules: their triggers hold those of each
-    assert mixed.dry_run("acme_hash").scan.from_kept and mixed.compare_sets(*[mixed.files.rule("acme_pair")] * 2).after.from_kept
+    assert (
+        mixed.dry_run("acme_hash").scan.from_kept
+        and mixed.compare_sets(*[mixed.files.rule("acme_pair")] * 2).after.from_kept
+    )
 
 
 def test_a_corpus_that_changed_is_read_again(mixed: Session, filled: Callable[..., Filled]) -> None:

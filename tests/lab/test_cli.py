@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.lab.conftest import HOUSE_FILE
-from workbench.cli import app, main
-from workbench.errors import CorpusError
+from workbench.cli import app
+from workbench.errors import CorpusError, WorkbenchError
 from workbench.lab.server import prepare
 
 
@@ -22,7 +24,9 @@ def workbench(*arguments: object) -> str:
     return result.output
 
 
-def test_dry_run_prints_totals_and_a_masked_sample(corpus: Path, rules: Path, tokens: Callable[[Path], set[str]]) -> None:
+def test_dry_run_prints_totals_and_a_masked_sample(
+    corpus: Path, rules: Path, tokens: Callable[[Path], set[str]]
+) -> None:
     out = workbench("dry-run", corpus, "acme_token", "--rules", rules)
     assert "4 of 3 distinct secrets in 3 blobs" in out and "acme…(41)" in out and "deploy/" in out
     assert not [t for t in tokens(corpus) if t in out]
@@ -31,7 +35,9 @@ def test_dry_run_prints_totals_and_a_masked_sample(corpus: Path, rules: Path, to
     assert (rules / "acme.yaml").read_text() == HOUSE_FILE, "nothing is saved"
 
 
-def test_compare_takes_an_edit_or_another_folder(corpus: Path, rules: Path, tmp_path: Path, tokens: Callable[[Path], set[str]]) -> None:
+def test_compare_takes_an_edit_or_another_folder(
+    corpus: Path, rules: Path, tmp_path: Path, tokens: Callable[[Path], set[str]]
+) -> None:
     tried = workbench("compare", corpus, "acme_token", "--rules", rules, "--pattern", "acme_[A-Za-z0-9]{37}")
     assert "3 lost" in tried and "pattern, 3" in tried
     other = tmp_path / "other"
@@ -50,23 +56,35 @@ def test_compare_takes_an_edit_or_another_folder(corpus: Path, rules: Path, tmp_
     (("compare", "CORPUS", "acme_token"), "--after"),
     (("compare", "CORPUS", "--after", "RULES"), "find the same"),
 ])
-def test_what_cannot_be_done_is_a_sentence_and_exit_code_2(corpus: Path, rules: Path, arguments: tuple, words: str,
-                                                           monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_what_cannot_be_done_is_a_sentence_and_exit_code_2(
+    corpus: Path, rules: Path, arguments: tuple, words: str
+) -> None:
     given = [{"CORPUS": str(corpus), "RULES": str(rules)}.get(a, a) for a in arguments]
-    monkeypatch.setattr("sys.argv", ["workbench", *given, "--rules", str(rules)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2 and words in told and "Traceback" not in told
+    with pytest.raises(WorkbenchError) as raised:
+        workbench(*given, "--rules", rules)
+    assert words in str(raised.value) and raised.value.exit_code == 2
+
+
+def test_an_error_ends_the_command_without_a_traceback(corpus: Path, rules: Path) -> None:
+    command = [sys.executable, "-m", "workbench", "dry-run", str(corpus), "acme_tokn", "--rules", str(rules)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr.startswith("Error: ") and "Traceback" not in done.stderr
 
 
 def test_lab_puts_everything_in_place_and_overwrites_nothing(corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     launch = prepare(corpus, folder=folder, port=8123, browser=False)
     names = {p.name for p in folder.glob("*.ipynb")}
-    assert names == {"01_explore_corpus.ipynb", "02_author_a_rule.ipynb", "03_tune_a_pair_window.ipynb", "04_review_matches.ipynb"}
+    assert names == {
+        "01_explore_corpus.ipynb",
+        "02_author_a_rule.ipynb",
+        "03_tune_a_pair_window.ipynb",
+        "04_review_matches.ipynb",
+    }
     assert launch.environment["WORKBENCH_CORPUS"] == str(corpus) and f"--ServerApp.root_dir={folder}" in launch.command
-    assert {"--no-browser", "--ServerApp.port=8123", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"} <= set(launch.command)
+    assert {"--no-browser", "--ServerApp.port=8123", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"} <= set(
+        launch.command
+    )
     (folder / "01_explore_corpus.ipynb").write_text("my own work")
     prepare(folder=folder)
     assert (folder / "01_explore_corpus.ipynb").read_text() == "my own work"

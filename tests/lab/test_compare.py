@@ -21,21 +21,26 @@ def outcomes(session: Session, name: str | None = None) -> dict[tuple[str, str],
             for r in getattr(comparison, side).to_dict("records")}
 
 
-@pytest.mark.parametrize(("slug", "fields", "expected"), [
-    # Every stage that a wider or narrower rule can fail at; three distinct new tokens and no old one stand in the corpus.
-    ("acme_token", {"must_match": ["!"]}, {"must_match"}),
-    ("acme_token", {"must_not_match": ["acme"]}, {"must_not_match"}),
-    ("acme_token", {"checksum": "crc32_hex_whole"}, {"checksum"}),
-    ("acme_token", {"min_entropy": 7.9}, {"entropy"}),
-    ("acme_token", {"pattern": "acme_[A-Za-z0-9]{37}", "checksum": None}, {"pattern"}),
-    ("acme_token", {"pattern": "acme_[A-Za-z0-9]{35}", "checksum": None}, {"after"}),
-    ("acme_token", {"before": "[#]"}, {"before", "pattern"}),
-    ("acme_token", {"pattern": "acne_[A-Za-z0-9]{36}"}, {"never began"}),
-    ("acme_hash", {"near": {"keywords": ["otherhash"], "window": {"lines": 1}}}, {"never began"}),
-    # The token is read shorter: that is another token.
-    ("acme_token", {"pattern": "acme_[A-Za-z0-9]{30}", "after": "[A-Za-z0-9]", "checksum": None}, {"other span"}),
-])
-def test_what_is_lost_names_the_stage_responsible(session: Session, slug: str, fields: dict, expected: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("slug", "fields", "expected"),
+    [
+        # Every stage that a wider or narrower rule can fail at; three distinct new tokens and no old one stand in the corpus.
+        ("acme_token", {"must_match": ["!"]}, {"must_match"}),
+        ("acme_token", {"must_not_match": ["acme"]}, {"must_not_match"}),
+        ("acme_token", {"checksum": "crc32_hex_whole"}, {"checksum"}),
+        ("acme_token", {"min_entropy": 7.9}, {"entropy"}),
+        ("acme_token", {"pattern": "acme_[A-Za-z0-9]{37}", "checksum": None}, {"pattern"}),
+        ("acme_token", {"pattern": "acme_[A-Za-z0-9]{35}", "checksum": None}, {"after"}),
+        ("acme_token", {"before": "[#]"}, {"before", "pattern"}),
+        ("acme_token", {"pattern": "acne_[A-Za-z0-9]{36}"}, {"never began"}),
+        ("acme_hash", {"near": {"keywords": ["otherhash"], "window": {"lines": 1}}}, {"never began"}),
+        # The token is read shorter: that is another token.
+        ("acme_token", {"pattern": "acme_[A-Za-z0-9]{30}", "after": "[A-Za-z0-9]", "checksum": None}, {"other span"}),
+    ],
+)
+def test_what_is_lost_names_the_stage_responsible(
+    session: Session, slug: str, fields: dict, expected: set[str]
+) -> None:
     session.edit(slug, **fields)
     comparison = session.compare(slug)
     lost = comparison.lost[comparison.lost["type"] == slug]
@@ -71,7 +76,9 @@ def test_a_window_gains_and_loses_pairs(session: Session, window: object, side: 
         assert pair["stage"] == stage and words in pair["reason"] and "⋯" in pair["context"]
 
 
-def test_a_window_between_two_searchable_parts_names_the_limit(tmp_path: Path, house: CompiledRules, corpus: Path) -> None:
+def test_a_window_between_two_searchable_parts_names_the_limit(
+    tmp_path: Path, house: CompiledRules, corpus: Path
+) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "a.yaml").write_text(
         "provider: A\nsecrets:\n  - {type: acme_id, name: I, formats: [{pattern: 'ACME[A-Z2-7]{16}'}]}\n"
@@ -84,7 +91,9 @@ def test_a_window_between_two_searchable_parts_names_the_limit(tmp_path: Path, h
     assert (lost["stage"], lost["reason"]) == ("window: lines", "its partner stands beyond the window, by 2 lines")
 
 
-def test_a_secret_that_is_still_found_elsewhere_is_not_lost(tmp_path: Path, rules: Path, filled: Callable[..., Filled]) -> None:
+def test_a_secret_that_is_still_found_elsewhere_is_not_lost(
+    tmp_path: Path, rules: Path, filled: Callable[..., Filled]
+) -> None:
     same = filled("t = {acme_token:a}\n").content
     moved = b"#" * 500 + same
     session = Session(write_corpus(tmp_path / "c", {"a.py": same, "b.py": moved}), rules=rules)
@@ -108,6 +117,8 @@ def test_the_summary_adds_up(session: Session) -> None:
     session.edit("acme_pair", window="9 lines")
     comparison = session.compare()
     table = comparison.summary
-    assert (table["before"] == table["lost"] + table["kept"]).all() and (table["after"] == table["gained"] + table["kept"]).all()
+    assert (table["before"] == table["lost"] + table["kept"]).all() and (
+        table["after"] == table["gained"] + table["kept"]
+    ).all()
     assert int(table["gained"].sum()) == comparison.totals["gained"] == 2  # the pair, and the secret in it
     assert int(comparison.stages["secrets"].sum()) == 2

@@ -90,7 +90,9 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str]]:
     ("acme_pair", {"window": Window("bytes", 200)}, None, [], ["    window: {bytes: 200}"]),
     ("acme_pair", {"window": "file", "order": "as_listed"}, None, [], ["    window: file", "    order: as_listed"]),
 ])
-def test_an_edit_changes_its_own_lines(name: str, fields: dict, format: object, gone: list[str], come: list[str]) -> None:
+def test_an_edit_changes_its_own_lines(
+    name: str, fields: dict, format: object, gone: list[str], come: list[str]
+) -> None:
     after = edited(TEXT, name, fields, format=format)  # type: ignore[arg-type]
     assert changed_lines(TEXT, after) == (gone, come)
     plain(after)
@@ -149,8 +151,10 @@ def test_entries_are_added_where_their_section_ends() -> None:
     assert [p for p in check_sources([("other.yaml", fresh)]).problems if p.severity == "error"] == []
 
 
-VALUES = st.one_of(st.text("ab[]{}:#'\"\\|,& \n%@", min_size=1, max_size=30), st.lists(st.text("ab[]:#'\",", min_size=1, max_size=9),
-                                                                                     min_size=1, max_size=3))
+VALUES = st.one_of(
+    st.text("ab[]{}:#'\"\\|,& \n%@", min_size=1, max_size=30),
+    st.lists(st.text("ab[]:#'\",", min_size=1, max_size=9), min_size=1, max_size=3),
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -86,7 +86,9 @@ def test_the_masker_finds_tokens_of_every_set(house: CompiledRules) -> None:
 def test_masking_any_bytes_never_shows_a_hidden_span(blob: bytes, data: st.DataObject) -> None:
     low = data.draw(st.integers(0, len(blob)))
     high = data.draw(st.integers(low, len(blob)))
-    spans = data.draw(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 60)).map(lambda p: (p[0], p[0] + p[1])), max_size=4))
+    spans = data.draw(
+        st.lists(st.tuples(st.integers(0, 300), st.integers(1, 60)).map(lambda p: (p[0], p[0] + p[1])), max_size=4)
+    )
     text = masked(blob, (low, high), [s for s in spans if s[1] <= len(blob)])
     assert isinstance(text, str)
     assert all(0 <= a < b <= len(blob) for a, b in opaque(blob))

@@ -21,15 +21,21 @@ from workbench.rules.rule import RuleSet, build
 from workbench.shipped import notebooks_folder, rules_folder
 
 NOTEBOOKS = ("01_explore_corpus", "02_author_a_rule", "03_tune_a_pair_window", "04_review_matches")
-_FETCHED = re.compile(r"""(?:src|href)\s*=\s*["']?https?:[^>]*?\.(?:js|css|png|svg|woff2?)|@import|\bfrom\s+["']https?:|import\(["']https?:""")
+_FETCHED = re.compile(
+    r"""(?:src|href)\s*=\s*["']?https?:[^>]*?\.(?:js|css|png|svg|woff2?)|@import|\bfrom\s+["']https?:|import\(["']https?:"""
+)
 
 
 @pytest.fixture(scope="module")
 def planted() -> RuleSet:
     """Few types, for a corpus that is made quickly."""
     own = demo._own_rules()
-    others = load([rules_folder() / "npm.yaml", rules_folder() / "amazon_aws.yaml"]).subset(["npm_access_token", "aws_access_key"])
-    return build([*own.secret_types.values(), *others.secret_types.values()], [*own.pairs.values(), *others.pairs.values()])
+    others = load([rules_folder() / "npm.yaml", rules_folder() / "amazon_aws.yaml"]).subset(
+        ["npm_access_token", "aws_access_key"]
+    )
+    return build(
+        [*own.secret_types.values(), *others.secret_types.values()], [*own.pairs.values(), *others.pairs.values()]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +55,15 @@ def execute(name: str, folder: Path, **parameters: Any) -> list[dict]:
     from traitlets.config import Config
 
     report = folder / f"{name}.ipynb"
-    papermill.execute_notebook(notebooks_folder() / f"{name}.ipynb", report, parameters=parameters, kernel_name="python3",
-                               progress_bar=False, cwd=folder, config=Config({"KernelManager": {"transport": "ipc"}}))
+    papermill.execute_notebook(
+        notebooks_folder() / f"{name}.ipynb",
+        report,
+        parameters=parameters,
+        kernel_name="python3",
+        progress_bar=False,
+        cwd=folder,
+        config=Config({"KernelManager": {"transport": "ipc"}}),
+    )
     return [o for cell in json.loads(report.read_text())["cells"] for o in cell.get("outputs", [])]
 
 
@@ -61,9 +74,12 @@ def tokens(corpus: Path, rules: RuleSet) -> set[str]:
 
 
 # The second is run in every test run; all of them take a minute together.
-@pytest.mark.parametrize("name", [n if n.startswith("02") else pytest.param(n, marks=pytest.mark.slow) for n in NOTEBOOKS])
-def test_a_notebook_runs_from_top_to_bottom(name: str, tmp_path: Path, demo_corpus: Path, planted: RuleSet, kept: Path,
-                                            monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", [n if n.startswith("02") else pytest.param(n, marks=pytest.mark.slow) for n in NOTEBOOKS]
+)
+def test_a_notebook_runs_from_top_to_bottom(
+    name: str, tmp_path: Path, demo_corpus: Path, planted: RuleSet, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept))
     monkeypatch.setenv("WORKBENCH_KEY", base64.urlsafe_b64encode(bytes(range(32))).decode())
     given = {"corpus": str(demo_corpus)} | ({"reviewer": "ada"} if name.startswith("04") else {})

@@ -20,7 +20,9 @@ def test_saved_rules_keep_their_comments_and_load(session: Session, rules: Path)
     assert (rules / "acme.yaml").read_text() == HOUSE_FILE, "edits are in memory until they are saved"
     assert session.save() == [rules / "acme.yaml"]
     text = (rules / "acme.yaml").read_text()
-    assert text == HOUSE_FILE.replace("acme-old-[0-9a-f]{32}", "acme-old-[0-9a-f]{40}").replace("{lines: 5}", "{lines: 3}")
+    assert text == HOUSE_FILE.replace("acme-old-[0-9a-f]{32}", "acme-old-[0-9a-f]{40}").replace(
+        "{lines: 5}", "{lines: 3}"
+    )
     assert session.files.changed() == [] and session.save() == []
     assert load([rules]).hash == session.rules.hash
 
@@ -94,13 +96,18 @@ def test_a_rule_whose_tests_fail_may_still_be_edited_on(session: Session) -> Non
     assert session.files.changed() == []
 
 
-@pytest.mark.parametrize(("write", "words"), [
-    # Problems of few rules come with opening, all of them.
-    ("provider: A\nsecrets:\n  - {type: a, name: A, formats: [{pattern: 'a[b'}]}\n  - {type: b, name: B, formats: [{pattern: 'x'}]}\n",
-     ["unterminated", "fewer than 4 bytes"]),
-    ("", ["empty file"]),
-    (None, ["no *.yaml file"]),
-])
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        # Problems of few rules come with opening, all of them.
+        (
+            "provider: A\nsecrets:\n  - {type: a, name: A, formats: [{pattern: 'a[b'}]}\n  - {type: b, name: B, formats: [{pattern: 'x'}]}\n",
+            ["unterminated", "fewer than 4 bytes"],
+        ),
+        ("", ["empty file"]),
+        (None, ["no *.yaml file"]),
+    ],
+)
 def test_rules_that_do_not_load_are_told_when_a_session_opens(tmp_path: Path, corpus: Path, write: str | None,
                                                               words: list[str]) -> None:
     folder = tmp_path / "bad"
@@ -113,7 +120,9 @@ def test_rules_that_do_not_load_are_told_when_a_session_opens(tmp_path: Path, co
 
 
 def test_a_pair_across_files_is_read_with_both(tmp_path: Path) -> None:
-    (tmp_path / "one.yaml").write_text("provider: A\nsecrets:\n  - {type: one_id, name: I, formats: [{pattern: 'ONE[A-Z]{16}'}]}\n")
+    (tmp_path / "one.yaml").write_text(
+        "provider: A\nsecrets:\n  - {type: one_id, name: I, formats: [{pattern: 'ONE[A-Z]{16}'}]}\n"
+    )
     (tmp_path / "two.yaml").write_text(
         "provider: A\nsecrets:\n  - {type: two_key, name: K, formats: [{pattern: '[a-z0-9]{30}'}]}\n"
         "pairs:\n  - {type: both, name: B, parts: [one_id, two_key]}\n")

@@ -50,7 +50,9 @@ def test_a_dry_run_that_stopped_says_so(words: Corpus, tmp_path: Path, monkeypat
     assert "lower bounds" in everything_shown(session)
 
 
-def test_an_interrupt_ends_the_scan_and_leaves_the_session_as_it_was(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_ends_the_scan_and_leaves_the_session_as_it_was(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = session.matches("acme_token")
     session.edit("acme_token", label="v3")
     look, alive = Specimens.look, threading.active_count()
@@ -60,7 +62,11 @@ def test_an_interrupt_ends_the_scan_and_leaves_the_session_as_it_was(session: Se
         look(self, batch, found)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Specimens, "look", interrupted)
-    for ask in (lambda: session.dry_run("acme_token"), lambda: session.scan("acme_pair"), lambda: session.sweep("acme_pair")):
+    for ask in (
+        lambda: session.dry_run("acme_token"),
+        lambda: session.scan("acme_pair"),
+        lambda: session.sweep("acme_pair"),
+    ):
         with pytest.raises(KeyboardInterrupt):
             ask()
     monkeypatch.setattr(Specimens, "look", look)
@@ -90,8 +96,12 @@ def test_a_sample_is_the_same_whatever_the_order() -> None:
     assert kept[0] == kept[1] == kept[2] and len(kept[0]) == 30
 
 
-def test_more_secrets_than_the_sample_holds_are_drawn_once_each(tmp_path: Path, rules: Path, filled: Callable[..., Filled]) -> None:
-    texts = {f"{k}.env": filled("{acme_token:a} {acme_token:b}", seed=k // 3).content + b"\n# %d" % k for k in range(30)}
+def test_more_secrets_than_the_sample_holds_are_drawn_once_each(
+    tmp_path: Path, rules: Path, filled: Callable[..., Filled]
+) -> None:
+    texts = {
+        f"{k}.env": filled("{acme_token:a} {acme_token:b}", seed=k // 3).content + b"\n# %d" % k for k in range(30)
+    }
     session = Session(write_corpus(tmp_path / "c", texts), rules=rules)
     specimens = Specimens(session.masker, most=5)
     scan = CorpusScan(session.corpus, [MeteredRules(session.rules)], look=specimens.look).run()[0]

@@ -23,7 +23,10 @@ def test_a_dry_run_has_true_totals_beside_its_sample(session: Session) -> None:
         "scanned_bytes": 0, "matches_per_gb": 0}
     assert run.totals["scanned_bytes"] == session.corpus.manifest.content_bytes
     assert sorted(run.sample["matches"]) == [1, 1, 2] and set(run.sample["type"]) == {"acme_token"}
-    assert dict(zip(run.by_path_class["path_class"], run.by_path_class["findings"], strict=True)) == {"test": 2, "config": 1}
+    assert dict(zip(run.by_path_class["path_class"], run.by_path_class["findings"], strict=True)) == {
+        "test": 2,
+        "config": 1,
+    }
     assert run.cost["hits"] >= 4 and run.cost["trigger_ns_per_byte"] >= 0
 
 
@@ -49,20 +52,27 @@ def test_matches_pairs_and_near_misses_are_arrow_backed_tables(session: Session)
     assert [len(f) for f in frames] == [9, 1, 2]  # two of three ids lack a secret in their window
     for frame in frames:
         assert isinstance(frame, pd.DataFrame) and all(isinstance(d, pd.ArrowDtype) for d in frame.dtypes)
-    assert len(session.matches("acme_hash")) == 1 and set(session.matches("acme_pair")["type"]) == {"acme_id", "acme_secret"}
+    assert len(session.matches("acme_hash")) == 1 and set(session.matches("acme_pair")["type"]) == {
+        "acme_id",
+        "acme_secret",
+    }
 
 
 def test_only_what_changed_is_scanned_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     session.scan()
     scanned: list[tuple[str, ...]] = []
     run = Session._run
-    monkeypatch.setattr(Session, "_run", lambda self, sets, look: scanned.extend(tuple(s.rules) for s in sets) or run(self, sets, look))
+    monkeypatch.setattr(
+        Session, "_run", lambda self, sets, look: scanned.extend(tuple(s.rules) for s in sets) or run(self, sets, look)
+    )
     before = session.matches()
     session.edit("acme_hash", near={"keywords": ["acmehash"], "window": {"lines": 0}})
     after = session.matches()
     assert scanned == [("acme_hash",)]
-    pd.testing.assert_frame_equal(pd.DataFrame(before).sort_values(["blob_id", "start"], ignore_index=True).drop(columns="finding"),
-                                  pd.DataFrame(after).sort_values(["blob_id", "start"], ignore_index=True).drop(columns="finding"))
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(before).sort_values(["blob_id", "start"], ignore_index=True).drop(columns="finding"),
+        pd.DataFrame(after).sort_values(["blob_id", "start"], ignore_index=True).drop(columns="finding"),
+    )
     assert session.revert() == ["acme.yaml"] and len(session.matches()) == len(before)
 
 
@@ -70,20 +80,38 @@ def test_nothing_a_notebook_shows_holds_a_token(session: Session, corpus: Path, 
                                                 filled: Callable[..., Filled]) -> None:
     secret = filled(FILES["src/near.py"]).content
     session.edit("acme_pair", window="9 lines")
-    things = [session.dry_run("acme_token"), session.dry_run("acme_pair"), session.scan(), session.matches(), session.pairs(),
-              session.near_misses(), session.compare(), session.sweep("acme_pair"), session.why(secret),
-              session.explain(session.matches("acme_token").iloc[0]), session.explain(session.pairs().iloc[0]),
-              session.explain(session.near_misses().iloc[0]), session.matches().browse(), session.found(),
-              session.sweep("acme_pair").rows(), session.compare().gained, session.compare().differences]
+    things = [
+        session.dry_run("acme_token"),
+        session.dry_run("acme_pair"),
+        session.scan(),
+        session.matches(),
+        session.pairs(),
+        session.near_misses(),
+        session.compare(),
+        session.sweep("acme_pair"),
+        session.why(secret),
+        session.explain(session.matches("acme_token").iloc[0]),
+        session.explain(session.pairs().iloc[0]),
+        session.explain(session.near_misses().iloc[0]),
+        session.matches().browse(),
+        session.found(),
+        session.sweep("acme_pair").rows(),
+        session.compare().gained,
+        session.compare().differences,
+    ]
     shown = "\n".join(everything_shown(t) + (t.to_csv() if isinstance(t, pd.DataFrame) else "") for t in things)
     known = tokens(corpus)
     assert len(known) == 8
     assert not [t for t in known if t in shown or t[4:-4] in shown]
 
 
-def test_contexts_mask_tokens_of_rules_that_are_not_under_edit(tmp_path: Path, rules: Path, house: CompiledRules) -> None:
+def test_contexts_mask_tokens_of_rules_that_are_not_under_edit(
+    tmp_path: Path, rules: Path, house: CompiledRules
+) -> None:
     """A neighbour of another type, and a word that only the shipped rules know for a secret."""
-    text = fill("a = {acme_token:a}  ID={acme_id:b}", house.rules).content + b"  # postgres://u:" + b"tiger" + b"@h/db\n"
+    text = (
+        fill("a = {acme_token:a}  ID={acme_id:b}", house.rules).content + b"  # postgres://u:" + b"tiger" + b"@h/db\n"
+    )
     session = Session(write_corpus(tmp_path / "c", {"a.env": text}), rules=rules)
     sample = session.dry_run("acme_token").sample
     (shown,) = sample["context"]
@@ -98,7 +126,13 @@ def test_equal_secrets_have_equal_numbers(session: Session) -> None:
 
 def test_an_edit_that_cannot_be_used_changes_nothing(session: Session) -> None:
     before = session.matches()
-    for fields in ({"pattern": "acme_[a"}, {"pattern": "[a-z]+"}, {"pattern": "a"}, {"checksum": "none_such"}, {"colour": "red"}):
+    for fields in (
+        {"pattern": "acme_[a"},
+        {"pattern": "[a-z]+"},
+        {"pattern": "a"},
+        {"checksum": "none_such"},
+        {"colour": "red"},
+    ):
         with pytest.raises((RulesError, UsageError)):
             session.edit("acme_token", **fields)
         assert session.files.changed() == []
@@ -141,7 +175,11 @@ def test_explain_shows_the_lines_round_a_match(session: Session) -> None:
 def test_a_corpus_that_goes_away_is_a_sentence(session: Session, corpus: Path) -> None:
     row = session.matches("acme_token").iloc[0]
     corpus.rename(corpus.with_name("moved"))
-    for ask in (lambda: session.dry_run("acme_token"), lambda: session.explain(row), lambda: session.sweep("acme_pair")):
+    for ask in (
+        lambda: session.dry_run("acme_token"),
+        lambda: session.explain(row),
+        lambda: session.sweep("acme_pair"),
+    ):
         with pytest.raises(CorpusError, match="not any more") as caught:
             ask()
         assert "Traceback" not in "\n".join(caught.value._render_traceback_())
@@ -149,7 +187,9 @@ def test_a_corpus_that_goes_away_is_a_sentence(session: Session, corpus: Path) -
     assert session.dry_run("acme_token").totals["matches"] == 4
 
 
-def test_a_damaged_shard_is_told_and_the_rest_is_scanned(tmp_path: Path, rules: Path, filled: Callable[..., Filled]) -> None:
+def test_a_damaged_shard_is_told_and_the_rest_is_scanned(
+    tmp_path: Path, rules: Path, filled: Callable[..., Filled]
+) -> None:
     folder = write_corpus(tmp_path / "c", {"a.env": filled("{acme_token:a}").content})
     write_corpus(folder, {"b.env": filled("{acme_token:b}").content})
     session = Session(folder, rules=rules)

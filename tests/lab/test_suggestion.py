@@ -37,7 +37,12 @@ def test_a_pattern_is_found_again(pattern: str, checksum: str | None, suggested:
 
 def test_every_sample_matches_the_suggestion_whatever_it_is() -> None:
     rng = random.Random(2)
-    for pattern in ("x{3}[!-~]{10,40}", "[A-Za-z0-9+/]{10,50}={0,2}", "v1\\.[a-z]{1,9}(?:\\.[0-9]{3}){1,3}", "https://h/[a-z]{4}/[0-9]{2,4}"):
+    for pattern in (
+        "x{3}[!-~]{10,40}",
+        "[A-Za-z0-9+/]{10,50}={0,2}",
+        "v1\\.[a-z]{1,9}(?:\\.[0-9]{3}){1,3}",
+        "https://h/[a-z]{4}/[0-9]{2,4}",
+    ):
         tokens = [generate(parse(pattern), rng) for _ in range(12)]
         compiled = compile_re2(suggest(tokens).pattern)
         assert all(compiled.fullmatch(t) for t in tokens)
@@ -54,7 +59,9 @@ def test_no_sample_is_shown() -> None:
     assert not [s for s in made if s.reveal().decode()[8:] in repr(suggest(made))]
 
 
-@pytest.mark.parametrize("given", [[], ["a_1234", "a_5678"], ["a_1234"] * 5, ["line\none", "line\ntwo", "line\nsix"], ["ä1", "ä2", "ä3"]])
+@pytest.mark.parametrize(
+    "given", [[], ["a_1234", "a_5678"], ["a_1234"] * 5, ["line\none", "line\ntwo", "line\nsix"], ["ä1", "ä2", "ä3"]]
+)
 def test_what_cannot_be_a_sample_is_a_sentence(given: list[str]) -> None:
     with pytest.raises(UsageError, match="Expected"):
         suggest(given)

@@ -38,7 +38,10 @@ def tangled(house: CompiledRules, files: int) -> dict[str, bytes]:
         text = []
         for _ in range(rng.randint(1, 9)):
             kinds = PIECES if k % 3 == 0 else PIECES[:2]
-            text += ["{" + rng.choice(kinds) + f":{rng.randint(0, 99)}}}", rng.choice((" ", "\n", "\n\n\n", "x = ", "\n" * 8, "abc " * 20))]
+            text += [
+                "{" + rng.choice(kinds) + f":{rng.randint(0, 99)}}}",
+                rng.choice((" ", "\n", "\n\n\n", "x = ", "\n" * 8, "abc " * 20)),
+            ]
         out[f"{k}.txt"] = fill("".join(text), house.rules, seed=k).content
     return out
 
@@ -55,8 +58,13 @@ def scanned(corpus: Corpus, rules: RuleSet) -> Flat:
 
 def pairs_of(flat: Flat, name: str) -> set[tuple]:
     keys = flat.match_keys()
-    return {tuple((keys[k][0], keys[k][2]) for k in members) for members, kind in zip(
-        flat.pairs.column("parts").to_pylist(), flat.pairs.column("pair_type").to_pylist(), strict=True) if kind == name}
+    return {
+        tuple((keys[k][0], keys[k][2]) for k in members)
+        for members, kind in zip(
+            flat.pairs.column("parts").to_pylist(), flat.pairs.column("pair_type").to_pylist(), strict=True
+        )
+        if kind == name
+    }
 
 
 @pytest.mark.parametrize("name", ["acme_pair", "acme_triple"])
@@ -109,7 +117,9 @@ def test_the_curve_adds_up(tangle: Session) -> None:
     ids, secrets = sweep.parts.counts()
     for unit in ("bytes", "lines"):
         curve = sweep.curve(unit)  # type: ignore[arg-type]
-        assert (curve["alone_acme_id"] == ids - curve["pairs"]).all() and (curve["alone_acme_secret"] == secrets - curve["pairs"]).all()
+        assert (curve["alone_acme_id"] == ids - curve["pairs"]).all() and (
+            curve["alone_acme_secret"] == secrets - curve["pairs"]
+        ).all()
         assert (curve["alone"] == curve["alone_acme_id"] + curve["alone_acme_secret"]).all()
         assert curve["pairs"].is_monotonic_increasing and (curve["distinct"] <= curve["pairs"]).all()
         assert (curve["crossed"] <= curve["pairs"]).all() and int(curve["crossed"].iloc[-1]) > 0
@@ -123,7 +133,9 @@ def test_pairs_that_come_and_go_are_the_difference(tangle: Session) -> None:
         comes, goes = ((moved["change"] == what).sum() for what in ("enters", "leaves"))
         assert int(comes - goes) == sweep.at(after)["distinct"] - sweep.at(before)["distinct"]
     taken = sweep.changes("0 lines", "file")
-    assert "leaves" in set(taken["change"]) and "enters" in set(taken["change"]), "a wider window also takes partners away"
+    assert "leaves" in set(taken["change"]) and "enters" in set(taken["change"]), (
+        "a wider window also takes partners away"
+    )
     assert all(taken["context"]) and "…(40)" in taken["secrets"].iloc[0]
     with pytest.raises(UsageError, match="one unit"):
         sweep.changes("3 lines", "200 bytes")
@@ -184,7 +196,9 @@ def test_what_is_no_window_is_a_sentence(given_window: object) -> None:
 
 def test_large_blobs_are_swept_by_the_engine(tmp_path: Path, rules: Path, filled: Callable[..., Filled]) -> None:
     """Forty parts in one file: not exact at every window, but right at the file and at those that were looked at."""
-    text = "".join(f"id {{acme_id:{k}}}\n" + "\n" * (k % 4) + f"key {{acme_secret:{k}}}\n" * (k % 5 > 0) for k in range(40))
+    text = "".join(
+        f"id {{acme_id:{k}}}\n" + "\n" * (k % 4) + f"key {{acme_secret:{k}}}\n" * (k % 5 > 0) for k in range(40)
+    )
     session = Session(write_corpus(tmp_path / "c", {"a.txt": filled(text).content}), rules=rules)
     sweep = session.sweep("acme_pair")
     assert sweep.at("file")["pairs"] == 32

@@ -1,4 +1,5 @@
-"""``workbench dry-run``, ``workbench compare`` and ``workbench lab``: making a rule good, without a notebook and with one."""
+"""``workbench dry-run``, ``workbench compare`` and ``workbench lab``: making a rule good, without a notebook and with
+one."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def dry_run(
 
 def compare(
     corpus: CorpusArgument,
-    name: Annotated[str | None, typer.Argument(help="A secret type, or a pair; with --after every rule that changed.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A secret type, or a pair; with --after every rule that changed.")
+    ] = None,
     *,
     rules: RulesOption = None,
     after: Annotated[list[Path] | None, typer.Option(help="The edited rules: files or folders.")] = None,
@@ -66,7 +69,8 @@ def compare(
     rows: RowsOption = 20,
     threads: ThreadsOption = 0,
 ) -> None:
-    """What an edit gains, loses and keeps, by content, with the stage responsible: --rules against --after, or --pattern."""
+    """What an edit gains, loses and keeps, by content, with the stage responsible: --rules against --after, or
+    --pattern."""
     session = _session(corpus, rules, threads)
     if after:
         comparison = session.compare_files(after, name)
@@ -87,7 +91,9 @@ def compare(
 
 
 def lab(
-    corpus: Annotated[Path | None, typer.Argument(help="A corpus folder; the notebooks make a demo corpus if none.")] = None,
+    corpus: Annotated[
+        Path | None, typer.Argument(help="A corpus folder; the notebooks make a demo corpus if none.")
+    ] = None,
     *,
     folder: Annotated[Path, typer.Option(help="Where the notebooks are, or are copied to.")] = Path("notebooks"),
     port: Annotated[int | None, typer.Option(help="The server's port; the first free one if not given.")] = None,

@@ -1,7 +1,8 @@
 """Advice: a window suggested from a sweep, with the reason in words.
 
-The file is GitHub's own window and the default. A narrower one is suggested only where something measured speaks for it:
-labels, by which fewer wrong pairs cost no right ones, or a wide gap between the distances of nearly all pairs and the rest.
+The file is GitHub's own window and the default. A narrower one is suggested only where something measured speaks for
+it: labels, by which fewer wrong pairs cost no right ones, or a wide gap between the distances of nearly all pairs and
+the rest.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class Outcome:
 
 
 def from_labels(outcomes: Sequence[Outcome], at_file: Outcome, edges: Sequence[int]) -> Advice:
-    """The best window of labelled outcomes (all of one unit, by size); ``edges`` are the sizes at which pairs change."""
+    """The best window of labelled outcomes (all of one unit, by size); ``edges`` are the sizes at which pairs
+    change."""
     if at_file.total + at_file.standing < FEWEST_PAIRS:
         return Advice(FILE, f"Only {at_file.standing} labelled pairs, too few to narrow GitHub's own window.")
     best = max(outcomes, key=lambda o: (round(o.merit, 9), -o.window.size), default=at_file)
@@ -67,8 +69,11 @@ def from_labels(outcomes: Sequence[Outcome], at_file: Outcome, edges: Sequence[i
         return Advice(FILE, f"No narrower window does better than the file: precision {at_file.precision}, recall "
                             f"{at_file.recall}.")
     window = Window(best.window.unit, between(best.window.size, _after(best.window.size, edges)))
-    return Advice(window, f"Precision {best.precision} and recall {best.recall}, where the file has {at_file.precision} and "
-                          f"{at_file.recall}.")
+    return Advice(
+        window,
+        f"Precision {best.precision} and recall {best.recall}, where the file has {at_file.precision} and "
+        f"{at_file.recall}.",
+    )
 
 
 def from_gaps(sizes: np.ndarray, crossed: np.ndarray, unit: WindowUnit) -> Advice:
@@ -84,15 +89,21 @@ def from_gaps(sizes: np.ndarray, crossed: np.ndarray, unit: WindowUnit) -> Advic
     low, high = sizes[first:-1] + _FLOOR[unit], sizes[first + 1 :] + _FLOOR[unit]
     ratios = high / low
     if not len(ratios) or ratios.max() < _CLEAR_RATIO:
-        return Advice(FILE, f"The distances of {len(sizes):,} distinct pairs have no clear gap, so nothing speaks against "
-                            "GitHub's own window.")
+        return Advice(
+            FILE,
+            f"The distances of {len(sizes):,} distinct pairs have no clear gap, so nothing speaks against "
+            "GitHub's own window.",
+        )
     at = first + int(ratios.argmax())
     window = Window(unit, between(int(sizes[at]), int(sizes[at + 1])))
     beyond = len(sizes) - at - 1
     strange = int(crossed[at + 1 :].sum())
-    return Advice(window, f"{at + 1:,} of {len(sizes):,} distinct pairs need {int(sizes[at]):,} {unit} or fewer; the other "
-                          f"{beyond:,} need {int(sizes[at + 1]):,} and more, and {strange:,} of those have other parts "
-                          "between theirs. Look at them before you narrow GitHub's own window.")
+    return Advice(
+        window,
+        f"{at + 1:,} of {len(sizes):,} distinct pairs need {int(sizes[at]):,} {unit} or fewer; the other "
+        f"{beyond:,} need {int(sizes[at + 1]):,} and more, and {strange:,} of those have other parts "
+        "between theirs. Look at them before you narrow GitHub's own window.",
+    )
 
 
 def _after(size: int, edges: Sequence[int]) -> int:

@@ -1,8 +1,8 @@
 """Candidates are the blobs in which a rule's triggers stand. Nothing can be found in any other blob.
 
-An author edits a window, a checksum, a keyword's reach, and the triggers stay. So a scan keeps the candidates' content, and
-the next one with the same triggers, or fewer, reads those few blobs instead of the corpus. They are still scanned by the one
-scan there is.
+An author edits a window, a checksum, a keyword's reach, and the triggers stay. So a scan keeps the candidates' content,
+and the next one with the same triggers, or fewer, reads those few blobs instead of the corpus. They are still scanned
+by the one scan there is.
 """
 
 from __future__ import annotations

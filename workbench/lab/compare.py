@@ -34,8 +34,10 @@ class Comparison:
     def __repr__(self) -> str:
         t = self.totals
         rules = ", ".join(self.after.rules.rules) or ", ".join(self.before.rules.rules)
-        first = (f"{rules}: {t['gained']:,} gained, {t['lost']:,} lost, {t['kept']:,} kept (distinct secrets and pairs in "
-                 f"{self.after.blobs:,} blobs)")
+        first = (
+            f"{rules}: {t['gained']:,} gained, {t['lost']:,} lost, {t['kept']:,} kept (distinct secrets and pairs in "
+            f"{self.after.blobs:,} blobs)"
+        )
         return "\n".join([first, *self.warnings()])
 
     @property
@@ -62,8 +64,8 @@ class Comparison:
 
     @property
     def gained(self) -> Results:
-        """What only the edited rule finds: kind, type, masked secret, context, ``stage`` and ``reason`` that kept it out
-        before, first place, span. Up to 2,000 distinct ones."""
+        """What only the edited rule finds: kind, type, masked secret, context, ``stage`` and ``reason`` that kept it
+        out before, first place, span. Up to 2,000 distinct ones."""
         return self._frame("gained")
 
     @property
@@ -107,12 +109,20 @@ class Comparison:
                     "blob_id": blob_ids, "start": pa.array([e.start for e in examples], pa.int64()),
                     "end": pa.array([e.end for e in examples], pa.int64())}
         total = self.totals[side]
-        caption = f"{side.capitalize()}: {total:,}" if len(examples) >= total else f"{side.capitalize()}: {len(examples):,} of {total:,}"
+        caption = (
+            f"{side.capitalize()}: {total:,}"
+            if len(examples) >= total
+            else f"{side.capitalize()}: {len(examples):,} of {total:,}"
+        )
         return results(columns, caption=caption)
 
     def warnings(self) -> list[str]:
         """What the reader should hear before believing the figures."""
-        out = [f"Not all was scanned: {s.stopped}" for s in {id(s): s for s in (self.after, self.before)}.values() if s.stopped][:1]
+        out = [
+            f"Not all was scanned: {s.stopped}"
+            for s in {id(s): s for s in (self.after, self.before)}.values()
+            if s.stopped
+        ][:1]
         return out + [f"Left out: {reason}" for reason in self.after.failures.values()]
 
     def _repr_html_(self) -> str:
@@ -145,7 +155,9 @@ def to_compare(before: RuleSet, after: RuleSet, name: str | None) -> tuple[RuleS
         return before.subset([old]), after.subset([new])
     changed = [n for n, rule in after.rules.items() if n in before.rules and before.rules[n].hash != rule.hash]
     if not changed:
-        raise UsageError("Expected rules that differ but both rule sets find the same; name a rule to see it all the same")
+        raise UsageError(
+            "Expected rules that differ but both rule sets find the same; name a rule to see it all the same"
+        )
     return before.subset(changed), after.subset(changed)
 
 

@@ -1,7 +1,8 @@
 """The demo corpus: what the notebooks work on when no other corpus is named. Made once, in some seconds.
 
-It is a planted corpus (:mod:`workbench.corpora.synthesize`): made-up files with tokens of shipped types, a few of each kind
-rather than one of all, and of one more provider that only the notebooks know, so that there is a rule left to write.
+It is a planted corpus (:mod:`workbench.corpora.synthesize`): made-up files with tokens of shipped types, a few of each
+kind rather than one of all, and of one more provider that only the notebooks know, so that there is a rule left to
+write.
 """
 
 from __future__ import annotations
@@ -34,21 +35,27 @@ secrets:
     name: Example Cloud Account Secret
     formats: [{pattern: '[A-Za-z0-9]{44}', must_match: ['[a-z]', '[A-Z]', '[0-9]']}]
 pairs:
-  - {type: example_cloud_account, name: Example Cloud Account, parts: [example_cloud_account_id, example_cloud_account_secret],
-     window: {lines: 6}}
+  - type: example_cloud_account
+    name: Example Cloud Account
+    parts: [example_cloud_account_id, example_cloud_account_secret]
+    window: {lines: 6}
 """
 
 
-_KEY = "  - {{type: {name}, name: Example Cloud API Key, formats: [{{pattern: 'exc_live_[0-9A-Za-z]{{36}}', checksum: crc32_base62_body}}]}}\n"
+_KEY = """\
+  - type: {name}
+    name: Example Cloud API Key
+    formats: [{{pattern: 'exc_live_[0-9A-Za-z]{{36}}', checksum: crc32_base62_body}}]
+"""
 _REGIONS = 12
-"""Keys are planted as so many types of one shape: a corpus has as many tokens, and look-alikes, of one type as of another, and
-a single match would make a dull first rule."""
+"""Keys are planted as so many types of one shape: a corpus has as many tokens, and look-alikes, of one type as of
+another, and a single match would make a dull first rule."""
 
 
 def corpus(folder: Path | str | None = None, *, size_bytes: int = DEMO_BYTES, rules: RuleSet | None = None,
            progress: bool = False) -> Path:
-    """The corpus the notebooks open: ``folder``; else the one ``workbench lab`` was started with; else the demo corpus in
-    the current folder, which is made when it is not there.
+    """The corpus the notebooks open: ``folder``; else the one ``workbench lab`` was started with; else the demo corpus
+    in the current folder, which is made when it is not there.
 
     ``rules`` are planted instead of shipped ones. Raises what making a corpus raises.
     """
@@ -57,7 +64,9 @@ def corpus(folder: Path | str | None = None, *, size_bytes: int = DEMO_BYTES, ru
         return place
     own = _own_rules()
     others = rules or _telling(load([rules_folder()]))
-    planted = build([*others.secret_types.values(), *own.secret_types.values()], [*others.pairs.values(), *own.pairs.values()])
+    planted = build(
+        [*others.secret_types.values(), *own.secret_types.values()], [*others.pairs.values(), *own.pairs.values()]
+    )
     synthesize(planted, place, seed="demo", size_bytes=size_bytes, progress=progress)
     return place
 

@@ -1,8 +1,8 @@
 """A difference is a secret or a pair that one of two rule sets finds in a blob and the other does not, with the reason.
 
-Differences are taken blob by blob while both rule sets scan the same bytes, so that the stage responsible can be asked for
-there and then. Whether a secret is lost is decided at the end, over the whole corpus: one that is still found elsewhere is
-not.
+Differences are taken blob by blob while both rule sets scan the same bytes, so that the stage responsible can be asked
+for there and then. Whether a secret is lost is decided at the end, over the whole corpus: one that is still found
+elsewhere is not.
 """
 
 from __future__ import annotations
@@ -27,10 +27,15 @@ Identity = tuple[str, str, tuple[bytes, ...]]
 MOST_EXAMPLES = 2_000
 MOST_KEPT_EXAMPLES = 200
 
-_LIMIT_WORDS = {"absent": "its partner is not found", "bytes": "its partner stands beyond the window, by {over} bytes",
-                "lines": "its partner stands beyond the window, by {over} lines",
-                "order": "its partner stands on the wrong side", "overlap": "it shares bytes with its partner",
-                "taken": "its partner belongs to another pair", "incomplete": "not all parts are in reach of each other"}
+_LIMIT_WORDS = {
+    "absent": "its partner is not found",
+    "bytes": "its partner stands beyond the window, by {over} bytes",
+    "lines": "its partner stands beyond the window, by {over} lines",
+    "order": "its partner stands on the wrong side",
+    "overlap": "it shares bytes with its partner",
+    "taken": "its partner belongs to another pair",
+    "incomplete": "not all parts are in reach of each other",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A dry run: one rule over a whole corpus, without a single alert.
 
-It answers what GitHub's own dry run of a custom pattern does, with a sample of up to 1,000 results, and besides that what
-the sample hides: true totals, where they stand, what the search costs, and what became of the candidates that were
+It answers what GitHub's own dry run of a custom pattern does, with a sample of up to 1,000 results, and besides that
+what the sample hides: true totals, where they stand, what the search costs, and what became of the candidates that were
 dropped.
 """
 
@@ -109,14 +109,25 @@ class DryRun:
         return self._spread("path_class")
 
     def _spread(self, column: str) -> Results:
-        matches = pa.table({"blob_id": self.flat.matches.column("blob_id"), "finding": self.flat.findings()}).to_pandas()
+        matches = pa.table(
+            {"blob_id": self.flat.matches.column("blob_id"), "finding": self.flat.findings()}
+        ).to_pandas()
         where = self.places.of(matches["blob_id"]).select(["blob_id", column]).to_pandas()
-        joined = matches.drop_duplicates().merge(where, on="blob_id") if len(where) else pd.DataFrame({column: [], "finding": []})
+        joined = (
+            matches.drop_duplicates().merge(where, on="blob_id")
+            if len(where)
+            else pd.DataFrame({column: [], "finding": []})
+        )
         grouped = joined.groupby(column).agg(findings=("finding", "nunique"))
         grouped["places"] = where.groupby(column).size()
         grouped = grouped.sort_values(["findings", "places"], ascending=False).reset_index()
-        return results({column: pa.array(grouped[column], pa.string()), "findings": pa.array(grouped["findings"], pa.int64()),
-                        "places": pa.array(grouped["places"], pa.int64())})
+        return results(
+            {
+                column: pa.array(grouped[column], pa.string()),
+                "findings": pa.array(grouped["findings"], pa.int64()),
+                "places": pa.array(grouped["places"], pa.int64()),
+            }
+        )
 
     @property
     def dropped(self) -> Results:
@@ -137,8 +148,13 @@ class DryRun:
         ``confirm_us_per_hit``. Processor time over all threads."""
         scan = self.scan
         size = max(1, scan.content_bytes)
-        return {"hits": scan.hits, "hits_per_mb": scan.hits / size * 1e6, "trigger_ns_per_byte": scan.trigger_s / size * 1e9,
-                "confirm_s": scan.confirm_s, "confirm_us_per_hit": scan.confirm_s / scan.hits * 1e6 if scan.hits else 0.0}
+        return {
+            "hits": scan.hits,
+            "hits_per_mb": scan.hits / size * 1e6,
+            "trigger_ns_per_byte": scan.trigger_s / size * 1e9,
+            "confirm_s": scan.confirm_s,
+            "confirm_us_per_hit": scan.confirm_s / scan.hits * 1e6 if scan.hits else 0.0,
+        }
 
     def facts(self) -> list[tuple[str, str]]:
         """The dry run in a few lines: (name, value)."""
@@ -152,8 +168,13 @@ class DryRun:
         ]
         if scan.rules.pairs:
             rows.append(("pairs", f"{t['pairs']:,} pairs, {t['near_misses']:,} near misses"))
-        rows += [("trigger", f"{c['hits']:,} hits ({c['hits_per_mb']:,.2f} a MB), {c['trigger_ns_per_byte']:.3f} ns a byte"),
-                 ("confirm", f"{c['confirm_s'] * 1e3:,.0f} ms" + (f", {c['confirm_us_per_hit']:,.0f} µs a hit" if scan.hits else ""))]
+        rows += [
+            ("trigger", f"{c['hits']:,} hits ({c['hits_per_mb']:,.2f} a MB), {c['trigger_ns_per_byte']:.3f} ns a byte"),
+            (
+                "confirm",
+                f"{c['confirm_s'] * 1e3:,.0f} ms" + (f", {c['confirm_us_per_hit']:,.0f} µs a hit" if scan.hits else ""),
+            ),
+        ]
         return rows
 
     def warnings(self) -> list[str]:

@@ -50,7 +50,10 @@ class Edit:
 
     def _repr_html_(self) -> str:
         kind = "note" if self.may_be_saved else "bad"
-        parts = [tables.note(f"{self.name}: {self.verdict()}", kind=kind), tables.code(self.difference or "nothing changed")]
+        parts = [
+            tables.note(f"{self.name}: {self.verdict()}", kind=kind),
+            tables.code(self.difference or "nothing changed"),
+        ]
         return tables.page(*parts, *(tables.note(n, kind="warn") for n in self._notes()))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:

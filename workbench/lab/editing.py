@@ -1,7 +1,7 @@
 """An edit changes one rule in the text of its YAML file and leaves every other byte as its author wrote it.
 
-Comments, order, quotes and line breaks survive because the file is not written anew: ruamel says where a value stands, and
-only those characters are replaced.
+Comments, order, quotes and line breaks survive because the file is not written anew: ruamel says where a value stands,
+and only those characters are replaced.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def edited(text: str, name: str, fields: Mapping[str, Any], *, format: int | str
 
 
 def appended(text: str, section: str, entry: Mapping[str, Any]) -> str:
-    """``text`` with a new entry at the end of ``secrets`` or ``pairs``; an empty text becomes a file of that section."""
+    """``text`` with a new entry at the end of ``secrets`` or ``pairs``; an empty text becomes a file of that
+    section."""
     block = "".join(f"  {line}" if line.strip() else line for line in written([entry]).splitlines(keepends=True))
     root = compose(text) if text.strip() else None
     if not isinstance(root, MappingNode) or section not in entries(root):
@@ -61,8 +62,8 @@ def appended(text: str, section: str, entry: Mapping[str, Any]) -> str:
 def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(section, entry) of a new secret type or, with ``parts``, a pair; fields of a format become its only format.
 
-    A secret type without tests gets the plainest there are. Raises UsageError for an unknown field, and RulesError for a
-    pattern that does not compile.
+    A secret type without tests gets the plainest there are. Raises UsageError for an unknown field, and RulesError for
+    a pattern that does not compile.
     """
     is_pair = "parts" in fields
     known = PAIR_FIELDS if is_pair else (*FORMAT_FIELDS, *SECRET_FIELDS, "formats")
@@ -104,8 +105,14 @@ def new_pair(slug: str, part: str, partner: str) -> dict[str, Any]:
 def tests_beside(partner: str) -> dict[str, list[str]]:
     """The plainest tests of a part that is found only beside its partner."""
     head = f"id = {{{partner}}}\n"
-    return {"match": [f"{head}secret = {{secret}}\n", f'{{"id": "{{{partner}}}", "key": "{{secret}}"}}', f"{{secret}} {{{partner}}}"],
-            "no_match": ["secret = {secret}", f"{head}secret = X{{secret}}\n", f"{head}secret = {{placeholder}}\n"]}
+    return {
+        "match": [
+            f"{head}secret = {{secret}}\n",
+            f'{{"id": "{{{partner}}}", "key": "{{secret}}"}}',
+            f"{{secret}} {{{partner}}}",
+        ],
+        "no_match": ["secret = {secret}", f"{head}secret = X{{secret}}\n", f"{head}secret = {{placeholder}}\n"],
+    }
 
 
 def new_file(provider: str, entry: Mapping[str, Any]) -> str:
@@ -121,8 +128,10 @@ def check_patterns(name: str, field: str, value: Any) -> None:
         refused = refusals(str(pattern))
         if refused:
             engine, reason = refused[0]
-            message = (f"{name}: {field}: got a pattern that {engine} refuses ({reason}), expected one of the subset that RE2 "
-                       f"and Hyperscan share, do mend it here:\n{_pointed(str(pattern))}")
+            message = (
+                f"{name}: {field}: got a pattern that {engine} refuses ({reason}), expected one of the subset that RE2 "
+                f"and Hyperscan share, do mend it here:\n{_pointed(str(pattern))}"
+            )
             raise RulesError([message])
 
 
@@ -182,7 +191,8 @@ def _target(rule: MappingNode, is_pair: bool, field: str, format: int | str | No
 
 
 def _as_written(field: str, value: Any) -> Any:
-    """A window as a file has it: ``file``, ``{lines: n}`` or ``{bytes: n}``; "5 lines" is read too, and inside ``near``."""
+    """A window as a file has it: ``file``, ``{lines: n}`` or ``{bytes: n}``; "5 lines" is read too, and inside
+    ``near``."""
     if field == "near" and isinstance(value, Mapping):
         return {n: _as_written(n, v) for n, v in value.items()}
     if field != "window":

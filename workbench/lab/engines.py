@@ -1,4 +1,5 @@
-"""Engines: the compiled rules a session scans with, and those it masks with. Made once for each content of the rules."""
+"""Engines: the compiled rules a session scans with, and those it masks with. Made once for each content of the
+rules."""
 
 from __future__ import annotations
 

@@ -61,13 +61,14 @@ class Flat:
             chosen = table.filter(pa.array([t in names for t in table.column("pair_type").to_pylist()], pa.bool_()))
             values = chosen.column(column).combine_chunks()
             if pa.types.is_list(values.type):
-                values = pa.ListArray.from_arrays(pc.subtract(values.offsets, values.offsets[0]) if len(values) else [0],
-                                                  number.take(values.flatten()))
+                values = pa.ListArray.from_arrays(_offsets(values), number.take(values.flatten()))
             else:
                 values = number.take(values)
             return chosen.set_column(chosen.schema.get_field_index(column), chosen.field(column), values)
 
-        return Flat(self.matches.filter(pa.array(keep)), of(self.pairs, "parts"), of(of(self.near_misses, "part"), "closest"))
+        return Flat(
+            self.matches.filter(pa.array(keep)), of(self.pairs, "parts"), of(of(self.near_misses, "part"), "closest")
+        )
 
     def __add__(self, other: Flat) -> Flat:
         """Both, one after the other."""
@@ -76,8 +77,7 @@ class Flat:
         def moved(table: pa.Table, column: str) -> pa.Table:
             values = table.column(column).combine_chunks()
             if pa.types.is_list(values.type):
-                values = pa.ListArray.from_arrays(pc.subtract(values.offsets, values.offsets[0]) if len(values) else [0],
-                                                  pc.add(values.flatten(), base))
+                values = pa.ListArray.from_arrays(_offsets(values), pc.add(values.flatten(), base))
             else:
                 values = pc.add(values, base)
             return table.set_column(table.schema.get_field_index(column), table.field(column), values)
@@ -91,6 +91,11 @@ class Flat:
         codes = [pc.dictionary_encode(self.matches.column(n).combine_chunks()).indices.to_numpy().astype(np.int64)
                  for n in ("secret_type", "token")]
         return numbered(codes)
+
+
+def _offsets(lists: pa.ListArray) -> pa.Array | list[int]:
+    """The offsets of lists, from 0."""
+    return pc.subtract(lists.offsets, lists.offsets[0]) if len(lists) else [0]
 
 
 def numbered(columns: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,10 +1,11 @@
 """Gaps: for every pair that any window could make, from which window on it stands and at which it is taken away again.
 
-They come from one scan with the window at ``file``, which finds every part there is. For each other window the parts of a
-blob are assigned anew, not merely kept or dropped by their distance: a narrower window may give a part another partner. For
-blobs with up to five parts on a side this is exact for all windows at once (:mod:`workbench.lab.matchings`); triples, larger
-blobs, and blobs in which another pair of the rule competes for a part are given to the engine itself: at every window at
-which anything can change, or, where those are more than :data:`MOST_WINDOWS`, at the smaller ones and some of the rest.
+They come from one scan with the window at ``file``, which finds every part there is. For each other window the parts of
+a blob are assigned anew, not merely kept or dropped by their distance: a narrower window may give a part another
+partner. For blobs with up to five parts on a side this is exact for all windows at once
+(:mod:`workbench.lab.matchings`); triples, larger blobs, and blobs in which another pair of the rule competes for a part
+are given to the engine itself: at every window at which anything can change, or, where those are more than
+:data:`MOST_WINDOWS`, at the smaller ones and some of the rest.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ class Standing:
     """Pairs over windows of one unit, a row a pair and a run of windows in which it stands, by ``enter``.
 
     ``members`` (rows, parts) are row numbers in the scan's matches, in the order of the pair's parts. It stands in
-    windows of at least ``enter`` and below ``leave`` (:data:`~workbench.lab.matchings.NEVER` when nothing takes it away).
-    ``gap_bytes`` and ``gap_lines`` are distances, ``crossed`` says that another part stands between its own.
+    windows of at least ``enter`` and below ``leave`` (:data:`~workbench.lab.matchings.NEVER` when nothing takes it
+    away). ``gap_bytes`` and ``gap_lines`` are distances, ``crossed`` says that another part stands between its own.
     """
 
     members: np.ndarray
@@ -117,7 +118,9 @@ class PairParts:
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Number of each part in each blob (blobs, parts), and which blobs are left to the engine."""
         count = int(self._all.max(initial=-1)) + 1
-        sizes = np.stack([np.bincount(self.blob[self.side == k], minlength=count) for k in range(len(self._pair.parts))], axis=1)
+        sizes = np.stack(
+            [np.bincount(self.blob[self.side == k], minlength=count) for k in range(len(self._pair.parts))], axis=1
+        )
         left = np.zeros(count, bool)
         for rival in self._rivals():
             codes = [k for k, n in enumerate(self._names) if n in rival.parts]
@@ -133,7 +136,9 @@ class PairParts:
         return sizes, left
 
     def _rivals(self) -> list[Pair]:
-        return [p for p in self._rules.pairs.values() if p.type != self._pair.type and set(p.parts) & set(self._pair.parts)]
+        return [
+            p for p in self._rules.pairs.values() if p.type != self._pair.type and set(p.parts) & set(self._pair.parts)
+        ]
 
     def _simple(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         sizes, left = self._sizes
@@ -161,7 +166,9 @@ class PairParts:
         lines = np.maximum(self.start_line[b] - self.end_line[a], self.start_line[a] - self.end_line[b])
         return np.where(allowed, np.maximum(lines, 0), NEVER), gap
 
-    def _single_triples(self, sides: Sequence[np.ndarray], unit: WindowUnit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _single_triples(
+        self, sides: Sequence[np.ndarray], unit: WindowUnit
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         needed = [self._needed(sides[i], sides[j], unit)[0] for i, j in ((0, 1), (0, 2), (1, 2))]
         first, last = (self.end, self.start) if unit == "bytes" else (self.end_line, self.start_line)
         wide = np.maximum(np.max([last[s] for s in sides], axis=0) - np.min([first[s] for s in sides], axis=0), 0)

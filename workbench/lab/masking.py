@@ -1,8 +1,8 @@
 """A context is what stands round a match, short and on one line, with every token in it masked.
 
-Not only the match itself: a neighbour may hold a token of another type, one that a draft pattern cuts short, or one that
-no rule knows. So a context hides what any of the given rules finds in the whole blob, and besides that every run of
-characters that looks random, passwords in addresses, and values given to names like ``password``.
+Not only the match itself: a neighbour may hold a token of another type, one that a draft pattern cuts short, or one
+that no rule knows. So a context hides what any of the given rules finds in the whole blob, and besides that every run
+of characters that looks random, passwords in addresses, and values given to names like ``password``.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ _PIECE = re.compile(rb"[A-Za-z0-9]+")
 _UUID = re.compile(rb"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _PASSWORD_IN_ADDRESS = re.compile(rb"://[^\s/:@\"'<>]{0,100}:([^\s/@\"'<>]{3,200})@")
 _VALUE = re.compile(
-    rb"(?i:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential)[A-Za-z0-9_-]{0,20}[\"']?\s{0,3}(?:[:=]|=>)\s{0,3}"
-    rb"[\"']([^\"'\s]{6,200})[\"']")
+    rb"(?i:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential)[A-Za-z0-9_-]{0,20}[\"']?"
+    rb"\s{0,3}(?:[:=]|=>)\s{0,3}"
+    rb"[\"']([^\"'\s]{6,200})[\"']"
+)
 _SHORTEST_PIECE, _SHORTEST_LETTERS, _SHORTEST_MIXED = 16, 20, 28
 _RANDOM_BITS = 4.2
 

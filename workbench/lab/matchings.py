@@ -1,10 +1,10 @@
 """Matchings: the best assignment of two sides of a pair for every window at once, over many blobs together.
 
 The engine's assignment (:mod:`workbench.engine.pairing`) keeps both sides in order, so of n and m parts there are only
-C(n+m, n) candidates. For the small n and m that nearly all blobs have, they are listed once and weighed for all blobs of
-that size with numpy. A candidate is possible from the window on that its widest gap needs, so the best one for each window
-follows from sorting by that and keeping the best so far: the most pairs, then the least sum of gaps, then the earlier spans,
-as the engine has it.
+C(n+m, n) candidates. For the small n and m that nearly all blobs have, they are listed once and weighed for all blobs
+of that size with numpy. A candidate is possible from the window on that its widest gap needs, so the best one for each
+window follows from sorting by that and keeping the best so far: the most pairs, then the least sum of gaps, then the
+earlier spans, as the engine has it.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def is_small(n: int, m: int) -> bool:
 def intervals(needed: np.ndarray, gap: np.ndarray) -> Intervals:
     """When each pair stands, for blobs that all have n parts of one side and m of the other.
 
-    ``needed`` (blobs, n, m) is the window from which on two parts may pair, :data:`NEVER` where they may not; ``gap`` is
-    their distance in bytes. Parts are in the order of their spans.
+    ``needed`` (blobs, n, m) is the window from which on two parts may pair, :data:`NEVER` where they may not; ``gap``
+    is their distance in bytes. Parts are in the order of their spans.
     """
     blobs, n, m = needed.shape
     if n == m == 1:
@@ -63,7 +63,8 @@ def intervals(needed: np.ndarray, gap: np.ndarray) -> Intervals:
 def _candidates(n: int, m: int) -> np.ndarray:
     """Every assignment that keeps the order, (candidates, n, m) booleans, what the engine prefers first.
 
-    Of two that are equally good the engine leaves later parts of the first side out, and takes the earlier of the second.
+    Of two that are equally good the engine leaves later parts of the first side out, and takes the earlier of the
+    second.
     """
     listed = []
     for k in range(min(n, m) + 1):
@@ -120,11 +121,14 @@ def _spans_of(chosen: np.ndarray, needs: np.ndarray, table: np.ndarray, offset: 
     return Intervals(row + offset, cell // m, cell % m, needs[row, step], padded[row, stop + 1])
 
 
-def steps(windows: np.ndarray, solve: Callable[[int], frozenset], *, most: int, always: Sequence[int] = ()) -> Iterator[tuple[int, frozenset]]:
+def steps(
+    windows: np.ndarray, solve: Callable[[int], frozenset], *, most: int, always: Sequence[int] = ()
+) -> Iterator[tuple[int, frozenset]]:
     """(window, what ``solve(window)`` gives from there on) wherever that changes, over sorted ``windows``.
 
     Between two windows with one answer nothing changes, because a wider window only adds candidates; so few are solved.
-    Of more than ``most`` windows only so many are looked at: the smaller half of them, and ever fewer of the wide ones; ``always`` are looked at in any case.
+    Of more than ``most`` windows only so many are looked at: the smaller half of them, and ever fewer of the wide ones;
+    ``always`` are looked at in any case.
     """
     if len(windows) > most:
         wide = np.geomspace(most // 2, len(windows) - 1, most // 2)

@@ -15,7 +15,11 @@ from workbench.rules.text import MatchTest, PairText, SecretText
 def only(loaded: Loaded, rule: RuleSet) -> Loaded:
     """``loaded`` with the secret types and pairs of ``rule``, and the types that their tests name; lines are kept."""
     wanted = {*rule.secret_types, *rule.pairs}
-    items = {item.type: item for file in loaded.files for _, item in (*numbered(file.text.secrets), *numbered(file.text.pairs))}
+    items = {
+        item.type: item
+        for file in loaded.files
+        for _, item in (*numbered(file.text.secrets), *numbered(file.text.pairs))
+    }
     named = {slot for name in wanted for text in _test_texts(items[name]) for slot in slot_names(text)}
     # A part that a test names is a rule of its own only together with its pair.
     for item in items.values():

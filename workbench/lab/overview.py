@@ -35,7 +35,8 @@ def of_corpus(corpus: Corpus, by: By) -> Results:
 
 
 def of_matches(matches: Results, pairs: Results) -> Results:
-    """A row a secret type and pair type, the most secrets first: ``secrets`` (distinct), ``matches``, ``repositories``."""
+    """A row a secret type and pair type, the most secrets first: ``secrets`` (distinct), ``matches``,
+    ``repositories``."""
     frames = [_counted(matches, "finding"), _counted(pairs, "secrets")]
     frame = Results(pd.concat([f for f in frames if len(f)] or frames[:1]))
     frame = frame.sort_values(["secrets", "type"], ascending=[False, True], ignore_index=True)

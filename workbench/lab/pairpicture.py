@@ -1,7 +1,7 @@
 """A pair picture: the parts of one pair in one blob, their windows, and which belongs to which.
 
-Distances are drawn by their logarithm, so that two parts on a line and a third a thousand lines below fit one picture; what
-lies between neighbours is written there. Tokens are masked.
+Distances are drawn by their logarithm, so that two parts on a line and a third a thousand lines below fit one picture;
+what lies between neighbours is written there. Tokens are masked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _LIMITS = {"bytes": "too far", "lines": "too far", "order": "wrong side", "overl
 
 
 class _Axis:
-    """Places of the blob on the picture: a box a part, and between two neighbours a stretch by their gap's logarithm."""
+    """Places of the blob on the picture: a box a part, and between two neighbours a stretch by their gap's
+    logarithm."""
 
     def __init__(self, parts: Sequence[Mapping]) -> None:
         self.points: list[tuple[int, float]] = []
@@ -61,7 +62,8 @@ def draw(pair: Pair, row: Mapping, line_starts: Sequence[int]) -> str:
     axis = _Axis(parts)
     rows = {name: _TOP + k * _ROW for k, name in enumerate(pair.parts)}
     height = _TOP + len(pair.parts) * _ROW + 58
-    body = [_window(pair, m, axis, rows[pair.parts[0]], line_starts) for m in parts if m["secret_type"] == pair.parts[0]]
+    firsts = [m for m in parts if m["secret_type"] == pair.parts[0]]
+    body = [_window(pair, m, axis, rows[pair.parts[0]], line_starts) for m in firsts]
     body += [_gap(a, b, axis, n, height) for n, (a, b) in enumerate(pairwise(parts))]
     joined = [tuple(place[k] for k in p["parts"]) for p in row["pairs"]
               if p["pair_type"] == pair.type and all(k in place for k in p["parts"])]
@@ -69,14 +71,15 @@ def draw(pair: Pair, row: Mapping, line_starts: Sequence[int]) -> str:
     body += [_arc(axis, tops, a, b) for members in joined for a, b in pairwise(members)]
     paired = {n for members in joined for n in members}
     body += [_box(m, axis, n, rows, pair, n in paired) for n, m in enumerate(parts)]
-    apart = {tuple(sorted((place[n["part"]], place[n["closest"]]))): _LIMITS.get(n["limit"], "") for n in row["near_misses"]
-             if n["pair_type"] == pair.type and n["part"] in place and n["closest"] in place}
+    misses = [n for n in row["near_misses"] if n["pair_type"] == pair.type and n["part"] in place and n["closest"] in place]
+    apart = {tuple(sorted((place[n["part"]], place[n["closest"]]))): _LIMITS.get(n["limit"], "") for n in misses}
     body += [_arc(axis, tops, a, b, failed=limit) for (a, b), limit in apart.items()]
     title = f"{pair.type}: window {pair.window}{', in the listed order' if pair.in_order else ''}"
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{axis.width:.0f}" height="{height}" role="img" '
             f'viewBox="0 0 {axis.width:.0f} {height}" style="font:11px var(--jp-ui-font-family,system-ui,sans-serif);'
             f'color:var(--jp-ui-font-color1,#1b1f24)"><title>{_text(title)}</title>'
-            f'<text x="{_LEFT}" y="14" fill="currentColor" font-weight="600">{_text(title)}</text>{"".join(body)}</svg>')
+            f'<text x="{_LEFT}" y="14" fill="currentColor" font-weight="600">{_text(title)}</text>'
+            f"{''.join(body)}</svg>")
 
 
 def _text(value: object) -> str:
@@ -91,7 +94,8 @@ def _box(m: Mapping, axis: _Axis, n: int, rows: Mapping[str, float], pair: Pair,
     dash = "" if paired else ' stroke-dasharray="4 3"'
     return (f'<rect x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{_HEIGHT}" rx="3" {style}{dash}/>'
             f'<text x="{left + 5:.1f}" y="{y + 12}" fill="currentColor">{_text(name)}</text>'
-            f'<text x="{left + 5:.1f}" y="{y + 25}" fill="currentColor" font-family="monospace">{_text(mask_token(m["token"]))}'
+            f'<text x="{left + 5:.1f}" y="{y + 25}" fill="currentColor" font-family="monospace">'
+            f'{_text(mask_token(m["token"]))}'
             f' <tspan opacity=".65">line {m["start_line"]}</tspan></text>')
 
 
@@ -99,7 +103,8 @@ def _gap(a: Mapping, b: Mapping, axis: _Axis, n: int, height: int) -> str:
     x = (axis.boxes[n][1] + axis.boxes[n + 1][0]) / 2
     gap, lines = b["start"] - a["end"], b["start_line"] - a["end_line"]
     words = ("overlap",) if gap < 0 else (f"{gap:,} B", f"{lines:,} line{'' if lines == 1 else 's'}")
-    return "".join(f'<text x="{x:.1f}" y="{height - 26 + 13 * k}" fill="currentColor" opacity=".65" text-anchor="middle">'
+    style = 'fill="currentColor" opacity=".65" text-anchor="middle"'
+    return "".join(f'<text x="{x:.1f}" y="{height - 26 + 13 * k}" {style}>'
                    f"{_text(w)}</text>" for k, w in enumerate(words))
 
 
@@ -117,8 +122,9 @@ def _window(pair: Pair, m: Mapping, axis: _Axis, y: float, line_starts: Sequence
         high = axis.at(line_starts[last]) if last < len(line_starts) else axis.width - _LEFT
     if pair.in_order:
         low = axis.at(m["start"])
-    return (f'<rect x="{low:.1f}" y="{y - 6}" width="{max(2.0, high - low):.1f}" height="{_ROW * len(pair.parts) + 2}" rx="4" '
-            f'fill="{_COLORS[0]}" fill-opacity=".05" stroke="{_COLORS[0]}" stroke-opacity=".35" stroke-dasharray="1 3"/>')
+    size = f'width="{max(2.0, high - low):.1f}" height="{_ROW * len(pair.parts) + 2}"'
+    color = f'fill="{_COLORS[0]}" fill-opacity=".05" stroke="{_COLORS[0]}" stroke-opacity=".35"'
+    return f'<rect x="{low:.1f}" y="{y - 6}" {size} rx="4" {color} stroke-dasharray="1 3"/>'
 
 
 def _arc(axis: _Axis, tops: Sequence[float], a: int, b: int, *, failed: str = "") -> str:

@@ -131,18 +131,21 @@ class RuleFiles:
         file = self.file_of(name)
         return self._try(file, editing.edited(self._texts[file], name, fields, format=format))
 
-    def add(self, entries: Sequence[tuple[str, Mapping[str, Any]]], *, provider: str, file: Path | str | None = None) -> str:
-        """Add secret types and pairs, (section, entry) each, to the provider's file, which is made if there is none; all or
-        none. Returns the difference."""
+    def add(self, entries: Sequence[tuple[str, Mapping[str, Any]]], *, provider: str,
+            file: Path | str | None = None) -> str:
+        """Add secret types and pairs, (section, entry) each, to the provider's file, which is made if there is none;
+        all or none. Returns the difference."""
         for _, entry in entries:
             name = str(entry["type"])
-            if any(name in mentions.types_in(t) and name in _names(self._loaded([f], True)) for f, t in self._texts.items()):
-                raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(self.file_of(name))}; edit it there")
+            seeming = [f for f, t in self._texts.items() if name in mentions.types_in(t)]
+            known = [f for f in seeming if name in _names(self._loaded([f], True))]
+            if known:
+                raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(known[0])}; edit it there")
         path = Path(file).absolute() if file else self._file_for(provider)
         text = self._texts.get(path)
         for section, entry in entries:
             if text is None and section != "secrets":
-                raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add the secret types first")
+                raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add those types first")
             text = editing.new_file(provider, entry) if text is None else editing.appended(text, section, entry)
         changed = self._try(path, text or "")
         self._first |= {str(entry["type"]): self.rule(str(entry["type"])) for _, entry in entries}
@@ -158,8 +161,8 @@ class RuleFiles:
         except UsageError:
             rules, now = self._first.get(name), self.rule(name)
             if rules is None or rules.hash == now.hash:
-                raise UsageError(f"{name} is new and was not edited since it was added, so there is nothing to compare it with; "
-                                 f"dry_run({name!r}) shows all it finds") from None
+                raise UsageError(f"{name} is new and was not edited since it was added, so there is nothing to compare it "
+                                 f"with; dry_run({name!r}) shows all it finds") from None
             return rules
 
     def revert(self, name: str | None = None) -> list[str]:
@@ -208,14 +211,15 @@ class RuleFiles:
     def check(self, *, in_place: bool = True) -> list[Path]:
         """The edited files, once they may be saved: lint has no error and every test of theirs passes.
 
-        Raises RulesError with every problem, and with ``in_place`` UsageError when someone else changed a file meanwhile.
+        Raises RulesError with every problem, and with ``in_place`` UsageError when someone else changed a file
+        meanwhile.
         """
         files = self.changed_files()
         for file in files if in_place else ():
             on_disk = read(file) if file.exists() else None
             if on_disk != self._saved.get(file):
-                raise UsageError(f"{shortest(file)!s} was changed by another program since this session read it; open a new "
-                                 "session and make the edit again, or save to another folder with to=…")
+                raise UsageError(f"{shortest(file)!s} was changed by another program since this session read it; open a "
+                                 "new session and make the edit again, or save to another folder with to=…")
         if not files:
             return []
         loaded = self._closures(files)

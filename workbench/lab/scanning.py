@@ -1,8 +1,8 @@
 """A lab scan: a whole corpus through the one scan there is, on all cores, with what an author wants to know of it.
 
 It differs from a batch in what it keeps. Nothing goes into a store: results stay in memory, contexts are cut while a
-blob's bytes are there anyway, and what triggers and checks cost is counted. It stops at a bound, and when interrupted it
-leaves nothing half done.
+blob's bytes are there anyway, and what triggers and checks cost is counted. It stops at a bound, and when interrupted
+it leaves nothing half done.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,6 +33,7 @@ BATCH_BYTES = 8 << 20
 """Content read and scanned at a time: what was just decompressed is scanned while the processor's cache has it."""
 
 SHARD_BYTES = 64 << 20
+_COLUMNS = ("blob_id", "content")
 MOST_MATCHES = 200_000
 """A scan stops there: a pattern that matches everything is seen to do so long before."""
 
@@ -65,11 +67,11 @@ class _Watch(Trace):
 class LabScan:
     """What one rule set found in a corpus.
 
-    ``results`` are batches of ``schemas.SCAN_RESULTS``, in the corpus's order. ``seconds`` is wall time,
-    ``trigger_s`` and ``confirm_s`` are processor time over all threads. ``stages`` counts candidates by (secret type,
-    format, stage). ``from_kept`` says that only blobs with a trigger were read, those an earlier scan had kept;
-    ``trigger_s`` is that scan's then. ``stopped`` says why the scan ended early; counts are then lower bounds. ``failures``
-    are shards that could not be read, with the reason.
+    ``results`` are batches of ``schemas.SCAN_RESULTS``, in the corpus's order. ``seconds`` is wall time, ``trigger_s``
+    and ``confirm_s`` are processor time over all threads. ``stages`` counts candidates by (secret type, format, stage).
+    ``from_kept`` says that only blobs with a trigger were read, those an earlier scan had kept; ``trigger_s`` is that
+    scan's then. ``stopped`` says why the scan ended early; counts are then lower bounds. ``failures`` are shards that
+    could not be read, with the reason.
     """
 
     rules: RuleSet
@@ -128,8 +130,8 @@ class CorpusScan:
         if kept is None:
             shards = self._corpus.shards(SHARD_BYTES)
             all_bytes = sum(s.content_bytes for s in shards)
-            sources = [_Source(s.content_bytes, lambda s=s: read_batches(s, batch_bytes=BATCH_BYTES,
-                                                                         columns=("blob_id", "content"))) for s in shards]
+            sources = [_Source(s.content_bytes, partial(read_batches, s, batch_bytes=BATCH_BYTES, columns=_COLUMNS))
+                       for s in shards]
         else:
             all_bytes = kept.all_bytes
             sources = [_Source(b.nbytes, lambda b=b: iter([b])) for b in kept.batches]
@@ -163,7 +165,8 @@ class CorpusScan:
             return
         skipped = [b.filter(b.column("skipped").is_valid()) for b in first.results]
         self._candidates.keep(Kept(triggers, tuple(batches), tuple(b for b in skipped if len(b)), first.blobs,
-                                   first.content_bytes, first.all_bytes, sum(s.trigger_s for s in scans), gathered.files))
+                                   first.content_bytes, first.all_bytes, sum(s.trigger_s for s in scans),
+                                   gathered.files))
 
     def _all(self, sources: Sequence[_Source], progress: bool | None) -> list[_Part]:
         from tqdm import tqdm
@@ -178,7 +181,8 @@ class CorpusScan:
             try:
                 wait(futures, return_when=FIRST_EXCEPTION)
             finally:
-                # On the way out of an interrupt, or of an accident in one thread, the others end at their next candidate.
+                # On the way out of an interrupt, or of an accident in one thread, the others end at their next
+                # candidate.
                 self._stop.set()
                 for future in futures:
                     future.cancel()

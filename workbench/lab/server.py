@@ -1,7 +1,8 @@
-"""The lab's server: JupyterLab on the notebooks, with nothing in it that asks the network for news, updates or extensions.
+"""The lab's server: JupyterLab on the notebooks, with nothing in it that asks the network for news, updates or
+extensions.
 
-In a source tree the notebooks are those at its top. Elsewhere the shipped ones are copied first, and a copy that is there
-already is never overwritten: it may hold an author's work.
+In a source tree the notebooks are those at its top. Elsewhere the shipped ones are copied first, and a copy that is
+there already is never overwritten: it may hold an author's work.
 """
 
 from __future__ import annotations
@@ -49,8 +50,16 @@ def prepare(corpus: Path | str | None = None, *, folder: Path | str = "notebooks
         environment[CORPUS_VARIABLE] = str(Path(corpus).absolute())
     place = Path(folder).absolute()
     _copy_notebooks(notebooks_folder(), place)
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place}", "--ServerApp.ip=127.0.0.1", *_SILENT,
-               f"--LabApp.user_settings_dir={_settings(place)}", f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={place}",
+        "--ServerApp.ip=127.0.0.1",
+        *_SILENT,
+        f"--LabApp.user_settings_dir={_settings(place)}",
+        f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
+    ]
     if port is not None:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if not browser:
@@ -69,7 +78,9 @@ def _copy_notebooks(source: Path, place: Path) -> None:
             if not (place / notebook.name).exists():
                 shutil.copy(notebook, place / notebook.name)
     except OSError as error:
-        raise UsageError(f"{place}: the notebooks cannot be put there ({error.strerror}); name another with --folder") from None
+        raise UsageError(
+            f"{place}: the notebooks cannot be put there ({error.strerror}); name another with --folder"
+        ) from None
 
 
 def _settings(place: Path) -> Path:
@@ -83,5 +94,7 @@ def _settings(place: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values))
         except OSError as error:
-            raise UsageError(f"{file}: the settings cannot be written ({error.strerror}); name another folder") from None
+            raise UsageError(
+                f"{file}: the settings cannot be written ({error.strerror}); name another folder"
+            ) from None
     return settings

@@ -40,8 +40,8 @@ from workbench.shipped import rules_folder
 
 
 class Session:
-    """Opens a corpus with rules. ``corpus`` is a folder or an open corpus; ``rules`` are files or folders, by default the
-    shipped ones. ``threads`` 0 is one a core; ``progress`` draws a bar (None: where standard error is a terminal).
+    """Opens a corpus with rules. ``corpus`` is a folder or an open corpus; ``rules`` are files or folders, by default
+    the shipped ones. ``threads`` 0 is one a core; ``progress`` draws a bar (None: where standard error is a terminal).
 
     Raises CorpusError, or RulesError with every problem of the rules. Of a large rule set those come with the first
     question that needs all of it.
@@ -83,10 +83,12 @@ class Session:
         return self
 
     def matches(self, *names: str) -> Results:
-        """Every match of these secret types (or of the parts of these pairs, or of all rules): a row a match, tokens masked.
+        """Every match of these secret types (or of the parts of these pairs, or of all rules): a row a match, tokens
+        masked.
 
-        ``type``, ``format``, ``secret``, ``shape``, ``finding`` (equal secrets have equal numbers), ``line``, ``column``,
-        ``context``, ``repository``, ``path``, ``path_class``, ``places``, ``alertable``, ``blob_id``, ``start``, ``end``.
+        ``type``, ``format``, ``secret``, ``shape``, ``finding`` (equal secrets have equal numbers), ``line``,
+        ``column``, ``context``, ``repository``, ``path``, ``path_class``, ``places``, ``alertable``, ``blob_id``,
+        ``start``, ``end``.
         """
         flat, contexts, rules = self._found(names)
         frame = matches_frame(flat, rules, contexts, self.places)
@@ -115,23 +117,24 @@ class Session:
 
     def dry_run(self, name: str) -> dryrun.DryRun:
         """Run one rule, as edited, over the corpus: no alert is made. See :class:`workbench.lab.dryrun.DryRun`."""
-        rules = self._rule(name)
+        rules = self.files.rule(name)
         specimens = Specimens(self.masker)
         scan = self._run([rules], specimens.look)[0]
-        return dryrun.dry_run(next(iter(rules.rules)), scan, specimens.contexts, self.places, edited=self.files.is_edited(name))
+        rule, edited = next(iter(rules.rules)), self.files.is_edited(name)
+        return dryrun.dry_run(rule, scan, specimens.contexts, self.places, edited=edited)
 
     def compare(self, name: str | None = None) -> comparing.Comparison:
         """The rule of ``name`` (by default the one edited) before and after its edits, in one pass over the corpus.
 
-        A new rule is compared with what it was when it was added. Raises UsageError when nothing or more than one rule was
-        edited and no name says which.
+        A new rule is compared with what it was when it was added. Raises UsageError when nothing or more than one rule
+        was edited and no name says which.
         """
         chosen = name or self._edited()
-        return self.compare_sets(self.files.before(chosen), self._rule(chosen))
+        return self.compare_sets(self.files.before(chosen), self.files.rule(chosen))
 
     def compare_files(self, after: Path | str | Sequence[Path | str], name: str | None = None) -> comparing.Comparison:
-        """This session's rules against those of other files: the rule of ``name``, or every rule that both have and that
-        finds other things. Raises UsageError when there is none."""
+        """This session's rules against those of other files: the rule of ``name``, or every rule that both have and
+        that finds other things. Raises UsageError when there is none."""
         others = cached.load([after] if isinstance(after, Path | str) else list(after))
         return self.compare_sets(*comparing.to_compare(self.rules, others, name))
 
@@ -148,7 +151,7 @@ class Session:
         Where the corpus carries labels, or ``truth`` is given, with precision and recall. Raises UsageError for what is
         no pair.
         """
-        rules = self._rule(name)
+        rules = self.files.rule(name)
         if name not in rules.pairs:
             options = ", ".join(rules.pairs) or "none in its rule"
             raise UsageError(f"Expected a pair but got {name!r}, a secret type; pairs: {options}")
@@ -167,10 +170,10 @@ class Session:
         return explaining.why(content, self._engines.of(rules), self.masker(), names=names, title=title)
 
     def explain(self, match: explaining.Row) -> explaining.Why:
-        """Why one row of :meth:`matches`, :meth:`pairs`, :meth:`near_misses` or of a comparison is what it is: the lines
-        round it, what became of the candidates of its type there, and how its pair was made."""
+        """Why one row of :meth:`matches`, :meth:`pairs`, :meth:`near_misses` or of a comparison is what it is: the
+        lines round it, what became of the candidates of its type there, and how its pair was made."""
         asked = explaining.asked(match)
-        content, rules = self._blob(asked.blob_id), self._rule(asked.name)
+        content, rules = self._blob(asked.blob_id), self.files.rule(asked.name)
         return explaining.why(content, self._engines.of(rules), self.masker(), names=[asked.name], title=asked.where,
                               spans=asked.spans)
 
@@ -179,9 +182,9 @@ class Session:
     def edit(self, slug: str, /, *, format: int | str | None = None, **fields: Any) -> Edit:
         """Change fields of a secret type, of one of its formats, or of a pair; None takes a field away.
 
-        ``edit("acme_token", pattern=r"acme_[a-z]{40}")``, ``edit("acme_pair", window="5 lines")``. Fields are those of a
-        rules file. Without fields it shows how the rule stands. Nothing changes when it raises: UsageError, or RulesError
-        that says where a pattern does not compile.
+        ``edit("acme_token", pattern=r"acme_[a-z]{40}")``, ``edit("acme_pair", window="5 lines")``. Fields are those of
+        a rules file. Without fields it shows how the rule stands. Nothing changes when it raises: UsageError, or
+        RulesError that says where a pattern does not compile.
         """
         difference = self.files.edit(slug, fields, format=format) if fields else ""
         return self._shown(slug, difference)
@@ -192,14 +195,16 @@ class Session:
 
     def add(self, slug: str, /, *, provider: str, file: Path | str | None = None, pair: str | None = None,
             pair_with: str | None = None, **fields: Any) -> Edit:
-        """Add a secret type (``pattern=…`` or ``formats=[…]``) or a pair (``parts=[…]``); tests are added if none are given.
+        """Add a secret type (``pattern=…`` or ``formats=[…]``) or a pair (``parts=[…]``); tests are added if none are
+        given.
 
-        With ``pair`` and ``pair_with``, the type is added together with a pair of that name: a part without a literal of its
-        own is found only beside its partner. It goes into the provider's file, which is made beside the others if there is
-        none, or into ``file``. Fields are those of a rules file. Nothing changes when it raises UsageError or RulesError.
+        With ``pair`` and ``pair_with``, the type is added together with a pair of that name: a part without a literal
+        of its own is found only beside its partner. It goes into the provider's file, which is made beside the others
+        if there is none, or into ``file``. Fields are those of a rules file. Nothing changes when it raises UsageError
+        or RulesError.
         """
         if (pair is None) != (pair_with is None):
-            raise UsageError("Expected pair=… (the new pair's name) and pair_with=… (its other part) together but got one of them")
+            raise UsageError("Expected pair=… (the new pair's name) together with pair_with=… (its other part) but got one")
         if pair_with is not None:
             fields = {"tests": tests_beside(pair_with), **fields}
         entries = [new_entry(slug, fields)]
@@ -214,8 +219,8 @@ class Session:
     def save(self, to: Path | str | None = None) -> list[Path]:
         """Write the edited files, once lint has no error and every test of theirs passes; returns where they are.
 
-        ``to`` is another folder. Raises RulesError with everything that is wrong and writes nothing then, UsageError for a
-        file that someone else changed meanwhile.
+        ``to`` is another folder. Raises RulesError with everything that is wrong and writes nothing then, UsageError
+        for a file that someone else changed meanwhile.
         """
         return self.files.save(to)
 
@@ -223,11 +228,10 @@ class Session:
 
     def facts(self) -> list[tuple[str, str]]:
         """The session in a few lines: (name, value)."""
-        m = self.corpus.manifest
-        rows = [("corpus", f"{m.name}: {m.blobs:,} blobs, {m.content_bytes / 1e6:,.1f} MB, {m.locations:,} locations"),
-                ("rules", f"{len(self.files.names()):,} secret types and pairs in {', '.join(p.name for p in self.files.paths)}"),
-                ("edited", ", ".join(self.files.changed()) or "none")]
-        return rows + self._holdings.facts()
+        m, where = self.corpus.manifest, ", ".join(p.name for p in self.files.paths)
+        return [("corpus", f"{m.name}: {m.blobs:,} blobs, {m.content_bytes / 1e6:,.1f} MB, {m.locations:,} locations"),
+                ("rules", f"{len(self.files.names()):,} secret types and pairs in {where}"),
+                ("edited", ", ".join(self.files.changed()) or "none"), *self._holdings.facts()]
 
     def __repr__(self) -> str:
         return "\n".join(f"{name:<9} {value}" for name, value in self.facts())
@@ -240,21 +244,19 @@ class Session:
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
-    def _rule(self, name: str) -> RuleSet:
-        return self.files.rule(name)
-
     def _together(self, names: Sequence[str]) -> RuleSet:
         """The rules of several names, as one set."""
-        sets = [self._rule(n) for n in dict.fromkeys(names)]
+        sets = [self.files.rule(n) for n in dict.fromkeys(names)]
         types = {s.type: s for r in sets for s in r.secret_types.values()}
         pairs = {p.type: p for r in sets for p in r.pairs.values()}
         return build(types.values(), pairs.values())
 
     def _edited(self) -> str:
         changed = self.files.changed()
-        rules = {next(iter(self._rule(n).rules)) for n in changed}
+        rules = {next(iter(self.files.rule(n).rules)) for n in changed}
         if len(rules) != 1:
-            raise UsageError(f"Expected one edited rule but got {', '.join(sorted(rules)) or 'none'}; name the one to compare")
+            got = ", ".join(sorted(rules)) or "none"
+            raise UsageError(f"Expected one edited rule but got {got}; name the one to compare")
         return changed[0]
 
     def _run(self, sets: Sequence[RuleSet], look: Any) -> list[LabScan]:
@@ -287,8 +289,8 @@ class Session:
     def _blob(self, blob_id: str) -> bytes:
         check_blob_id(blob_id)
         if not (self.corpus.folder / "manifest.json").is_file():
-            raise CorpusError(f"Corpus {self.corpus.folder}: it was there when the session opened it and is not any more",
-                              path=self.corpus.folder)
+            folder = self.corpus.folder
+            raise CorpusError(f"Corpus {folder}: it was there when the session opened it and is not any more", path=folder)
         return self.corpus.blob(blob_id)
 
 

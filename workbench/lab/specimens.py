@@ -1,8 +1,8 @@
 """A specimen is a match with its context, cut while a scan has the blob's bytes in hand, and kept to be looked at.
 
-When there are more than may be kept, they are drawn by a hash of their content. That is a fair sample, the same in every
-scan of the same corpus whatever the threads did, and it is a sample of secrets: one that stands in a thousand revisions
-of a file is drawn once.
+When there are more than may be kept, they are drawn by a hash of their content. That is a fair sample, the same in
+every scan of the same corpus whatever the threads did, and it is a sample of secrets: one that stands in a thousand
+revisions of a file is drawn once.
 """
 
 from __future__ import annotations

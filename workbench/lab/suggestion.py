@@ -59,7 +59,9 @@ def suggest(samples: Sequence[Secret | bytes | str]) -> Suggestion:
     tokens = sorted({_bytes(s) for s in samples})
     if len(tokens) < FEWEST_SAMPLES:
         raise UsageError(f"Expected at least {FEWEST_SAMPLES} different samples but got {len(tokens)}")
-    notes = [f"from {len(tokens)} samples" + ("" if len(tokens) >= _ENOUGH else f"; {_ENOUGH} or more make alphabets surer")]
+    notes = [
+        f"from {len(tokens)} samples" + ("" if len(tokens) >= _ENOUGH else f"; {_ENOUGH} or more make alphabets surer")
+    ]
     head = os.path.commonprefix([t.decode() for t in tokens])
     # A body's first character that happens to be the same in few samples is no part of the head.
     if len(tokens) < _ENOUGH and head and not head.endswith(tuple(map(chr, _SEPARATORS))):
@@ -80,8 +82,10 @@ def suggest(samples: Sequence[Secret | bytes | str]) -> Suggestion:
 def _bytes(sample: Secret | bytes | str) -> bytes:
     token = sample.reveal() if isinstance(sample, Secret) else sample.encode() if isinstance(sample, str) else sample
     if not token or not all(32 <= b < 127 for b in token):
-        raise UsageError("Expected samples of printable ASCII on one line but got one that is empty or is not; write the "
-                         "pattern of a longer text by hand")
+        raise UsageError(
+            "Expected samples of printable ASCII on one line but got one that is empty or is not; write the "
+            "pattern of a longer text by hand"
+        )
     return token
 
 
@@ -103,7 +107,9 @@ def _run(pieces: Sequence[bytes]) -> str:
     used = set(b"".join(pieces))
     alphabet = next((name for name, members in _ALPHABETS if used <= set(members)), None)
     if alphabet is None:
-        extra = "".join(sorted("\\" + chr(b) if chr(b) in "\\]^" else chr(b) for b in used - set(_ALPHABETS[9][1]) if b != 45))
+        extra = "".join(
+            sorted("\\" + chr(b) if chr(b) in "\\]^" else chr(b) for b in used - set(_ALPHABETS[9][1]) if b != 45)
+        )
         alphabet = f"[0-9A-Za-z{extra}{'-' if 45 in used else ''}]"
     low, high = min(map(len, pieces)), max(map(len, pieces))
     if low == high:

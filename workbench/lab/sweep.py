@@ -1,9 +1,9 @@
 """A sweep: what a pair's window does, at every size, from one scan.
 
-The scan finds every part there is, with the window at ``file``; from its gaps (:mod:`workbench.lab.gaps`) everything here
-is arithmetic. ``pairs`` counts places, ``distinct`` secrets; ``alone`` are parts without a partner; ``crossed`` pairs have
-another part between their own. Parts that have no literal of their own are searched only round their partners, so a narrower
-window also leaves some of those counted here as alone unread.
+The scan finds every part there is, with the window at ``file``; from its gaps (:mod:`workbench.lab.gaps`) everything
+here is arithmetic. ``pairs`` counts places, ``distinct`` secrets; ``alone`` are parts without a partner; ``crossed``
+pairs have another part between their own. Parts that have no literal of their own are searched only round their
+partners, so a narrower window also leaves some of those counted here as alone unread.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from workbench.charts import Picture
 from workbench.errors import UsageError
 from workbench.lab import sweepchart, tables
 from workbench.lab.advice import Advice, Outcome, from_gaps, from_labels
-from workbench.lab.frames import Flat, numbered, place_columns
+from workbench.lab.frames import Flat, numbered
 from workbench.lab.gaps import UNITS, PairParts, Standing
 from workbench.lab.matchings import NEVER
 from workbench.lab.places import Places
 from workbench.lab.scanning import LabScan
 from workbench.lab.specimens import MatchKey
+from workbench.lab.sweeprows import PairRows, picked
 from workbench.lab.tables import Results, results
 from workbench.lab.truth import PairTruth
 from workbench.measure.rate import Rate
-from workbench.model import mask_token
 from workbench.rules.rule import FILE, Pair, Window, WindowUnit
 
 MOST_POINTS = 400
@@ -90,9 +90,10 @@ class Sweep:
         out = np.full(count, -1, np.int8)
         if self.truth is None:
             return out
-        keys = self._flat.match_keys()
+        keys = self._keys
         for unit in UNITS:
-            for number, members in zip(self._identities[unit].tolist(), self.standing[unit].members.tolist(), strict=True):
+            rows = self._identities[unit].tolist(), self.standing[unit].members.tolist()
+            for number, members in zip(*rows, strict=True):
                 known = self.truth.of((keys[members[0]][0], frozenset(keys[k][1:] for k in members)))
                 if known is not None:
                     out[number] = max(out[number], int(known))
@@ -148,8 +149,9 @@ class Sweep:
     # -- the pairs themselves ------------------------------------------------------------------------------------------
 
     def rows(self, unit: WindowUnit = "bytes", *, most: int = MOST_ROWS) -> Results:
-        """Distinct pairs with the windows between which they stand: ``type``, ``enter``, ``leave`` (null: never taken away),
-        gaps, ``crossed``, ``right`` (where labelled), masked secrets, context, first place, spans. At most ``most``.
+        """Distinct pairs with the windows between which they stand: ``type``, ``enter``, ``leave`` (null: never taken
+        away), gaps, ``crossed``, ``right`` (where labelled), masked secrets, context, first place, spans. At most
+        ``most``.
         """
         return self._rows(unit, np.arange(len(self.standing[unit])), most)
 
@@ -165,43 +167,28 @@ class Sweep:
         numbers = self._identities[unit]
         come, gone = np.setdiff1d(numbers[is_now], numbers[was]), np.setdiff1d(numbers[was], numbers[is_now])
         changed = np.flatnonzero((is_now & np.isin(numbers, come)) | (was & np.isin(numbers, gone)))
-        frame = self._rows(unit, changed, MOST_ROWS, extra={"change": np.where(is_now[changed], "enters", "leaves")})
+        frame = self._rows(unit, changed, MOST_ROWS, change=np.where(is_now[changed], "enters", "leaves"))
         frame.caption = f"From {old} to {new}: {len(come):,} distinct pairs come, {len(gone):,} go"
         return frame
 
-    def _rows(self, unit: WindowUnit, chosen: np.ndarray, most: int, extra: Mapping[str, np.ndarray] | None = None) -> Results:
+    def _rows(self, unit: WindowUnit, chosen: np.ndarray, most: int, *, change: np.ndarray | None = None) -> Results:
         table, numbers = self.standing[unit], self._identities[unit]
-        keys = self._flat.match_keys()
-        has_context = np.array([keys[m[0]] in self._contexts for m in table.members[chosen].tolist()], bool)
-        order = np.lexsort((table.enter[chosen], ~has_context))  # of equal secrets, one that can be shown
-        first = np.unique(np.stack([numbers[chosen], table.enter[chosen]], axis=1)[order], axis=0, return_index=True)[1] \
-            if len(chosen) else np.empty(0, np.int64)
-        picked = order[np.sort(first)][:most]
-        picked.sort()  # rows are by enter
-        rows = chosen[picked]
-        members = table.members[rows].tolist()
-        tokens = self._flat.matches.column("token").take(pa.array(table.members[rows].reshape(-1))).to_pylist()
-        width = len(self.pair.parts)
-        masked = [mask_token(t) for t in tokens]
-        leave = [None if n == NEVER else int(n) for n in table.leave[rows]]
-        verdict = [None if n < 0 else bool(n) for n in self._verdicts[numbers[rows]]]
-        lines = self._flat.matches.column("start_line").take(pa.array(table.members[rows].min(axis=1, initial=1 << 40))) \
-            if len(rows) else pa.array([], pa.int32())
-        blob_ids = pa.array([keys[m[0]][0] for m in members], pa.string())
-        columns = {name: pa.array(values[picked].tolist(), pa.string()) for name, values in (extra or {}).items()}
-        columns |= {
-            "type": pa.array([self.pair.type] * len(rows), pa.string()),
-            "secrets": pa.array([" + ".join(masked[k * width : (k + 1) * width]) for k in range(len(rows))], pa.string()),
-            "enter": pa.array(table.enter[rows]), "leave": pa.array(leave, pa.int64()),
-            "gap_bytes": pa.array(table.gap_bytes[rows]), "gap_lines": pa.array(table.gap_lines[rows]),
-            "crossed": pa.array(table.crossed[rows]), "right": pa.array(verdict, pa.bool_()), "line": lines,
-            "context": pa.array([" ⋯ ".join(c for c in (self._contexts.get(keys[k], "") for k in m) if c) for m in members],
-                                pa.string()),
-            **place_columns(blob_ids, self._places), "blob_id": blob_ids,
-            "starts": pa.array([[keys[k][2] for k in m] for m in members], pa.list_(pa.int64())),
-            "ends": pa.array([[keys[k][3] for k in m] for m in members], pa.list_(pa.int64())),
-        }
-        return results(columns)
+        places = picked(table, numbers, chosen, self._shown, most)
+        rows = chosen[places]
+        right = [None if n < 0 else bool(n) for n in self._verdicts[numbers[rows]]]
+        first = {} if change is None else {"change": pa.array(change[places].tolist(), pa.string())}
+        first["type"] = pa.array([self.pair.type] * len(rows), pa.string())
+        columns = PairRows(self._flat, self._keys, self._contexts, self._places).columns(table, rows, right)
+        return results(first | columns)
+
+    @cached_property
+    def _keys(self) -> list[MatchKey]:
+        return self._flat.match_keys()
+
+    @cached_property
+    def _shown(self) -> np.ndarray:
+        """Which matches have a context."""
+        return np.array([key in self._contexts for key in self._keys], bool)
 
     # -- advice and pictures -------------------------------------------------------------------------------------------
 
@@ -221,7 +208,8 @@ class Sweep:
         return from_labels(outcomes, at_file, self.edges(unit).tolist())
 
     def histogram(self, unit: WindowUnit = "bytes") -> pd.DataFrame:
-        """Gaps of the pairs that stand at the file: ``low``, ``high`` (without), ``pairs``, and of those ``crossed``."""
+        """Gaps of the pairs that stand at the file: ``low``, ``high`` (without), ``pairs``, and of those
+        ``crossed``."""
         table = self.standing[unit]
         chosen = table.at(None)
         return sweepchart.histogram(table.enter[chosen], table.crossed[chosen])

@@ -29,13 +29,37 @@ def draw(curve: pd.DataFrame, bins: pd.DataFrame, *, unit: WindowUnit, now: Wind
 
     widest = max(1, int(bins["high"].max()), int(curve["window"].max()))
     axis = alt.Scale(type="symlog", domain=[0, widest], nice=False)
-    shares = pd.concat([
-        pd.DataFrame({"low": bins["low"], "high": bins["high"], "top": bins["pairs"], "base": bins["crossed"], "gap": "plain"}),
-        pd.DataFrame({"low": bins["low"], "high": bins["high"], "top": bins["crossed"], "base": 0, "gap": "crossed"})])
-    bars = alt.Chart(shares).mark_bar(binSpacing=1).encode(
-        x=alt.X("low:Q", scale=axis, title=None), x2="high:Q", y=alt.Y("top:Q", title="pairs by gap"), y2="base:Q",
-        color=alt.Color("gap:N", scale=alt.Scale(domain=["plain", "crossed"], range=[_COLORS["distinct"], _COLORS["crossed"]]),
-                        legend=None))
+    shares = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "low": bins["low"],
+                    "high": bins["high"],
+                    "top": bins["pairs"],
+                    "base": bins["crossed"],
+                    "gap": "plain",
+                }
+            ),
+            pd.DataFrame(
+                {"low": bins["low"], "high": bins["high"], "top": bins["crossed"], "base": 0, "gap": "crossed"}
+            ),
+        ]
+    )
+    bars = (
+        alt.Chart(shares)
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=alt.X("low:Q", scale=axis, title=None),
+            x2="high:Q",
+            y=alt.Y("top:Q", title="pairs by gap"),
+            y2="base:Q",
+            color=alt.Color(
+                "gap:N",
+                scale=alt.Scale(domain=["plain", "crossed"], range=[_COLORS["distinct"], _COLORS["crossed"]]),
+                legend=None,
+            ),
+        )
+    )
     names = [n for n in ("pairs", "distinct", "crossed", "alone") if n in curve]
     long = pd.DataFrame(curve[["window", *names]]).astype("int64").melt("window", var_name="what", value_name="count")
     lines = alt.Chart(long).mark_line(interpolate="step-after").encode(
@@ -44,8 +68,16 @@ def draw(curve: pd.DataFrame, bins: pd.DataFrame, *, unit: WindowUnit, now: Wind
                         legend=alt.Legend(orient="bottom")))
     marks = pd.DataFrame([{"window": widest if w.unit == "file" else w.size, "mark": mark}
                           for mark, w in (("now", now), ("suggested", advised)) if w.unit in ("file", unit)])
-    rules = alt.Chart(marks).mark_rule(strokeDash=[4, 3], size=1.5).encode(
-        x=alt.X("window:Q", scale=axis), strokeDash=alt.StrokeDash("mark:N", title=None, legend=alt.Legend(orient="bottom")))
+    rules = (
+        alt.Chart(marks)
+        .mark_rule(strokeDash=[4, 3], size=1.5)
+        .encode(
+            x=alt.X("window:Q", scale=axis),
+            strokeDash=alt.StrokeDash("mark:N", title=None, legend=alt.Legend(orient="bottom")),
+        )
+    )
     upper = bars.properties(width=WIDTH, height=110)
     lower = alt.layer(lines, rules).properties(width=WIDTH, height=170)
-    return render(alt.vconcat(upper, lower, spacing=6).resolve_scale(color="independent").configure_view(stroke="#d0d7de"))
+    return render(
+        alt.vconcat(upper, lower, spacing=6).resolve_scale(color="independent").configure_view(stroke="#d0d7de")
+    )

@@ -1,7 +1,7 @@
 """A results table is a pandas DataFrame, backed by Arrow, that shows itself well in a notebook.
 
-It holds masked tokens only. However long it is, a notebook gets its first rows and their number; the match is highlighted
-in its context. Nothing it shows needs a network or a script, unless :meth:`Results.browse` is asked for.
+It holds masked tokens only. However long it is, a notebook gets its first rows and their number; the match is
+highlighted in its context. Nothing it shows needs a network or a script, unless :meth:`Results.browse` is asked for.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class Browser:
         from itables.javascript import generate_init_offline_itables_html
 
         plain = pd.DataFrame(self._frame[[c for c in self._frame.columns if c not in _HIDDEN]])
-        body = to_html_datatable(plain, connected=False, allow_html=False, maxBytes="2MB", display_logo_when_loading=False)
+        body = to_html_datatable(
+            plain, connected=False, allow_html=False, maxBytes="2MB", display_logo_when_loading=False
+        )
         return generate_init_offline_itables_html(options.dt_bundle) + _BROWSER_STYLE + body
 
 
@@ -103,7 +105,9 @@ def results(table: pa.Table | Mapping[str, Any] | Sequence[Mapping[str, Any]], *
             caption: str = "") -> Results:
     """An Arrow table, columns, or rows as a :class:`Results` with Arrow dtypes."""
     if not isinstance(table, pa.Table):
-        table = pa.table(dict(table)) if isinstance(table, Mapping) else pa.Table.from_pylist(list(table), schema=schema)
+        table = (
+            pa.table(dict(table)) if isinstance(table, Mapping) else pa.Table.from_pylist(list(table), schema=schema)
+        )
     frame = Results(table.to_pandas(types_mapper=pd.ArrowDtype))
     frame.caption = caption
     return frame

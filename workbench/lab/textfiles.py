@@ -23,7 +23,8 @@ def read(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError):
-        raise RulesError([f"{file}:1: file: got bytes that cannot be read as UTF-8, expected a YAML file, do check it"]) from None
+        message = f"{file}:1: file: got bytes that cannot be read as UTF-8, expected a YAML file, do check it"
+        raise RulesError([message]) from None
 
 
 def difference(before: str, after: str, name: str) -> str:

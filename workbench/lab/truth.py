@@ -48,11 +48,15 @@ def planted_pairs(corpus: Corpus, pair_type: str) -> PairTruth | None:
     if not (corpus.folder / LABELS_NAME).is_file():
         return None
     labels = read_labels(corpus.folder)
-    chosen = labels.filter(pc.and_(pc.equal(labels.column("pair_type"), pair_type), pc.equal(labels.column("expect"), "pair")))
+    chosen = labels.filter(
+        pc.and_(pc.equal(labels.column("pair_type"), pair_type), pc.equal(labels.column("expect"), "pair"))
+    )
     found: dict[tuple[str, int], set[tuple[str, int, int]]] = {}
     for row in chosen.to_pylist():
         found.setdefault((row["blob_id"], row["pair_id"]), set()).add((row["type"], row["start"], row["end"]))
-    return PairTruth("planted", frozenset((blob_id, frozenset(parts)) for (blob_id, _), parts in found.items()), complete=True)
+    return PairTruth(
+        "planted", frozenset((blob_id, frozenset(parts)) for (blob_id, _), parts in found.items()), complete=True
+    )
 
 
 def judged_pairs(verdicts: Iterable[tuple[PairSpans, bool]], source: str) -> PairTruth | None:

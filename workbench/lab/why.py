@@ -1,6 +1,7 @@
 """A why: everything there is to say about one text or blob. What each candidate became, and which parts pair.
 
-For pairs it is a picture: the parts where they stand, the windows, the assignment, and the limit that kept others apart.
+For pairs it is a picture: the parts where they stand, the windows, the assignment, and the limit that kept others
+apart.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ Row = Mapping[str, Any] | pd.Series
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """``explanation`` in words, ``pictures`` one SVG a pair, ``excerpt`` the lines round the spans asked about, masked."""
+    """``explanation`` in words, ``pictures`` one SVG a pair, ``excerpt`` the lines round the spans asked about,
+    masked."""
 
     title: str
     explanation: Explanation
@@ -44,7 +46,9 @@ class Why:
 
     def _repr_html_(self) -> str:
         lines = self.lines()
-        more = [f"… and {len(lines) - MOST_LINES:,} more lines; .lines() has them all"] if len(lines) > MOST_LINES else []
+        more = (
+            [f"… and {len(lines) - MOST_LINES:,} more lines; .lines() has them all"] if len(lines) > MOST_LINES else []
+        )
         parts = [tables.note(self.title)] if self.title else []
         parts += [tables.code("\n".join(self.excerpt))] if self.excerpt else []
         parts += [f'<div style="overflow-x:auto">{picture}</div>' for picture in self.pictures]
@@ -65,20 +69,24 @@ class Asked:
 
 
 def asked(row: Row) -> Asked:
-    """What a row is about. Raises UsageError for something that is no row of matches, pairs, near misses or examples."""
+    """What a row is about. Raises UsageError for something that is no row of matches, pairs, near misses or
+    examples."""
     values = row.to_dict() if isinstance(row, pd.Series) else dict(row)
     if "blob_id" not in values or "type" not in values:
         shown = ", ".join(map(str, list(values)[:6])) or "nothing"
         raise UsageError("Expected a row of matches(), pairs() or near_misses(), such as matches().iloc[0], but got "
                          f"something with {shown}")
-    edges = zip(values["starts"], values["ends"], strict=True) if "starts" in values else [(values["start"], values["end"])]
+    edges = (
+        zip(values["starts"], values["ends"], strict=True) if "starts" in values else [(values["start"], values["end"])]
+    )
     return Asked(str(values["blob_id"]), str(values["type"]), tuple(Span(int(a), int(b)) for a, b in edges),
                  f"{values.get('repository')}/{values.get('path')}, line {values.get('line')}")
 
 
 def why(text: bytes, compiled: CompiledRules, masker: Masker, *, names: Sequence[str] = (), title: str = "",
         spans: Sequence[Span] = ()) -> Why:
-    """Explain ``text`` under ``compiled``; with ``names`` only those secret types and pairs. ``spans`` get an excerpt."""
+    """Explain ``text`` under ``compiled``; with ``names`` only those secret types and pairs. ``spans`` get an
+    excerpt."""
     named = [p for p in compiled.pairs if p.type in names]
     types = [t for t in names if t in compiled.rules.secret_types] + [t for p in named for t in p.parts]
     rows = [r for out in scan_batches([blob_batch([("text", text)])], compiled) for r in out.to_pylist()]

@@ -1,4 +1,5 @@
-"""YAML text: where the values of a mapping stand in a file, and the file with one of them replaced, added or removed."""
+"""YAML text: where the values of a mapping stand in a file, and the file with one of them replaced, added or
+removed."""
 
 from __future__ import annotations
 
@@ -151,7 +152,9 @@ def _in_flow(name: str, value: Any) -> str:
 def _styled(value: Any) -> Any:
     """Plain data as ruamel is to write it: short lists and windows on one line, texts of several lines as blocks."""
     if isinstance(value, str):
-        return LiteralScalarString(value) if value.endswith("\n") and "\n" in value[:-1] else value
+        # Only where a block says it plainly: what begins or ends otherwise needs signs that few can read.
+        plain = value == value.strip() + "\n" and "\n" in value[:-1]
+        return LiteralScalarString(value) if plain else value
     if isinstance(value, Mapping):
         out = CommentedMap({k: _styled(v) for k, v in value.items()})
         if set(value) <= {"lines", "bytes"} and value:

@@ -1,0 +1,68 @@
+"""Sweep rows: the pairs of a sweep as people read them, with the windows between which each stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from workbench.lab.frames import Flat, place_columns
+from workbench.lab.gaps import Standing
+from workbench.lab.matchings import NEVER
+from workbench.lab.places import Places
+from workbench.lab.specimens import MatchKey
+from workbench.model import mask_token
+
+
+def picked(table: Standing, numbers: np.ndarray, chosen: np.ndarray, shown: np.ndarray, most: int) -> np.ndarray:
+    """Places in ``chosen`` (rows of ``table``) of up to ``most`` rows, one a distinct pair and run of windows.
+
+    ``numbers`` are equal for equal secrets, ``shown`` says which matches have a context: of equal ones, one that has.
+    """
+    if not len(chosen):
+        return np.empty(0, np.int64)
+    enter = table.enter[chosen]
+    order = np.lexsort((enter, ~shown[table.members[chosen, 0]]))
+    pairs = np.stack([numbers[chosen], enter], axis=1)[order]
+    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])[:most]
+    return np.sort(order[first])  # rows of the table are by enter
+
+
+class PairRows:
+    """Makes the columns of rows. ``keys`` are the matches' keys, ``contexts`` those that the scan kept."""
+
+    def __init__(self, flat: Flat, keys: Sequence[MatchKey], contexts: Mapping[MatchKey, str], places: Places) -> None:
+        self._flat, self._keys, self._contexts, self._places = flat, keys, contexts, places
+
+    def columns(self, table: Standing, rows: np.ndarray, right: Sequence[bool | None]) -> dict[str, pa.Array]:
+        """Columns of these rows of ``table``; ``right`` has a verdict a row."""
+        members = table.members[rows].tolist()
+        keys = [[self._keys[k] for k in m] for m in members]
+        leave = [None if n == NEVER else int(n) for n in table.leave[rows]]
+        blob_ids = pa.array([m[0][0] for m in keys], pa.string())
+        return {
+            "secrets": pa.array(self._secrets(members), pa.string()),
+            "enter": pa.array(table.enter[rows]),
+            "leave": pa.array(leave, pa.int64()),
+            "gap_bytes": pa.array(table.gap_bytes[rows]),
+            "gap_lines": pa.array(table.gap_lines[rows]),
+            "crossed": pa.array(table.crossed[rows]),
+            "right": pa.array(right, pa.bool_()),
+            "line": self._of_matches("start_line", [min(m) for m in members]),
+            "context": pa.array([self._context(m) for m in keys], pa.string()),
+            **place_columns(blob_ids, self._places),
+            "blob_id": blob_ids,
+            "starts": pa.array([[key[2] for key in m] for m in keys], pa.list_(pa.int64())),
+            "ends": pa.array([[key[3] for key in m] for m in keys], pa.list_(pa.int64())),
+        }
+
+    def _of_matches(self, column: str, rows: Sequence[int]) -> pa.ChunkedArray:
+        return self._flat.matches.column(column).take(pa.array(rows, pa.int64()))
+
+    def _secrets(self, members: Sequence[Sequence[int]]) -> list[str]:
+        tokens = iter(self._of_matches("token", [k for m in members for k in m]).to_pylist())
+        return [" + ".join(mask_token(next(tokens)) for _ in m) for m in members]
+
+    def _context(self, keys: Sequence[MatchKey]) -> str:
+        return " ⋯ ".join(c for c in (self._contexts.get(key, "") for key in keys) if c)
