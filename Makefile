@@ -28,13 +28,20 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m 'slow or not slow'
 
-# Chromium comes from the system's packages; its own downloads are not used.
+# Chromium comes from the system's packages; its own downloads are not used. It is looked for every time: an environment
+# may be kept from another machine.
+.PHONY: chromium
+chromium:
+	@if [ -z "$$CHROMIUM" ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; root=; [ "$$(id -u)" = 0 ] || root="sudo -n -E"; \
+	  $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends chromium >/dev/null \
+	  || { echo "Chromium cannot be installed: install it yourself, or name it in CHROMIUM" >&2; exit 1; }; fi
+
 $(BROWSER): $(STAMP)
-	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 	$(BIN)/python -m pip install --quiet --editable '.[test,browser]'
 	@touch $@
 
-test-browser: $(BROWSER)
+test-browser: $(BROWSER) chromium
 	$(BIN)/python -m pytest -m browser
 
 bench: $(STAMP)
