@@ -48,9 +48,12 @@ class Flat:
     def __repr__(self) -> str:
         return f"Flat({len(self.matches)} matches, {len(self.pairs)} pairs, {len(self.near_misses)} near misses)"
 
-    def match_keys(self) -> list[MatchKey]:
-        columns = (self.matches.column(n).to_pylist() for n in ("blob_id", "secret_type", "start", "end"))
-        return list(zip(*columns, strict=True))
+    def match_keys(self, rows: Sequence[int] | np.ndarray | None = None) -> list[MatchKey]:
+        """Keys of these rows of ``matches``, or of all."""
+        chosen = self.matches.select(["blob_id", "secret_type", "start", "end"])
+        if rows is not None:
+            chosen = chosen.take(pa.array(rows, pa.int64()))
+        return list(zip(*(column.to_pylist() for column in chosen.columns), strict=True))
 
     def only(self, names: Container[str]) -> Flat:
         """What belongs to rules whose secret types and pairs are ``names``; all of a rule or nothing."""

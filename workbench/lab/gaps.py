@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.engine.matcher import Match
@@ -69,15 +70,14 @@ class PairParts:
     def __init__(self, flat: Flat, rules: RuleSet, pair: Pair) -> None:
         self._rules, self._pair = rules, pair
         matches = flat.matches
-        # Numbered as they come, and a blob's matches come together: the numbers never fall.
-        blob = pc.dictionary_encode(matches.column("blob_id").combine_chunks()).indices.to_numpy().astype(np.int64)
+        blob = _runs(matches.column("blob_id"))
         kinds = pc.dictionary_encode(matches.column("secret_type").combine_chunks())
         self._names: list[str] = kinds.dictionary.to_pylist()
         self._kind = kinds.indices.to_numpy().astype(np.int64)
         sides = np.array([pair.parts.index(n) if n in pair.parts else -1 for n in self._names], np.int64)
         side = sides[self._kind] if len(sides) else np.empty(0, np.int64)
         columns = [matches.column(n).to_numpy().astype(np.int64) for n in ("start", "end", "start_line", "end_line")]
-        order = np.lexsort((columns[1], columns[0], blob))
+        order = _by_place(blob, *columns[:2])
         order = order[side[order] >= 0]
         self.row, self.blob, self.side = order, blob[order], side[order]
         self.start, self.end, self.start_line, self.end_line = (c[order] for c in columns)
@@ -218,6 +218,19 @@ class PairParts:
             return frozenset(tuple(int(rows[k]) for k in f.parts) for f in found if f.pair_type == self._pair.type)
 
         return solve
+
+
+def _runs(blob_ids: pa.ChunkedArray) -> np.ndarray:
+    """A number a match, equal for those of one blob, which come together."""
+    ends = pc.run_end_encode(blob_ids.combine_chunks()).run_ends.to_numpy()
+    return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+
+
+def _by_place(blob: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Row numbers sorted by (blob, start, end): as a scan gives them, unless a blob has matches of equal starts."""
+    if (np.diff(start)[np.diff(blob) == 0] > 0).all():
+        return np.arange(len(blob))
+    return np.lexsort((end, start, blob))
 
 
 def _shapes(sizes: np.ndarray) -> list[tuple[int, ...]]:

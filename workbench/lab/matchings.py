@@ -115,10 +115,15 @@ def _spans_of(chosen: np.ndarray, needs: np.ndarray, table: np.ndarray, offset: 
     edges[:, :, 1:-1] = stands.transpose(0, 2, 1)
     begins = edges[:, :, 1:-1] & ~edges[:, :, :-2]
     ends = edges[:, :, 1:-1] & ~edges[:, :, 2:]  # the last step at which it stands
-    row, cell, step = np.nonzero(begins)
-    _, _, stop = np.nonzero(ends)
+    row, cell, step = _places(begins)
+    _, _, stop = _places(ends)
     padded = np.concatenate((needs, np.full((blobs, 1), NEVER)), axis=1)
     return Intervals(row + offset, cell // m, cell % m, needs[row, step], padded[row, stop + 1])
+
+
+def _places(found: np.ndarray) -> tuple[np.ndarray, ...]:
+    """As ``np.nonzero``, which takes ten times as long over three axes as over one."""
+    return np.unravel_index(np.flatnonzero(found), found.shape)
 
 
 def steps(

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.charts import Picture
 from workbench.errors import UsageError
@@ -90,7 +91,7 @@ class Sweep:
         out = np.full(count, -1, np.int8)
         if self.truth is None:
             return out
-        keys = self._keys
+        keys = self._flat.match_keys()
         for unit in UNITS:
             rows = self._identities[unit].tolist(), self.standing[unit].members.tolist()
             for number, members in zip(*rows, strict=True):
@@ -155,8 +156,10 @@ class Sweep:
         """
         return self._rows(unit, np.arange(len(self.standing[unit])), most)
 
-    def changes(self, before: Window | str | int, after: Window | str | int, *, unit: WindowUnit = "bytes") -> Results:
-        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``."""
+    def changes(self, before: Window | str | int, after: Window | str | int, *, unit: WindowUnit = "bytes",
+                most: int = MOST_ROWS) -> Results:
+        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``. At most
+        ``most``; the caption counts all."""
         old, new = window_of(before, unit), window_of(after, unit)
         used = {w.unit for w in (old, new)} - {"file"}
         if len(used) > 1:
@@ -165,10 +168,12 @@ class Sweep:
         table = self.standing[unit]
         was, is_now = (table.at(None if w.unit == "file" else w.size) for w in (old, new))
         numbers = self._identities[unit]
-        come, gone = np.setdiff1d(numbers[is_now], numbers[was]), np.setdiff1d(numbers[was], numbers[is_now])
-        changed = np.flatnonzero((is_now & np.isin(numbers, come)) | (was & np.isin(numbers, gone)))
-        frame = self._rows(unit, changed, MOST_ROWS, change=np.where(is_now[changed], "enters", "leaves"))
-        frame.caption = f"From {old} to {new}: {len(come):,} distinct pairs come, {len(gone):,} go"
+        stood, stands = np.zeros((2, len(self._verdicts)), bool)
+        stood[numbers[was]], stands[numbers[is_now]] = True, True
+        come, gone = stands & ~stood, stood & ~stands
+        changed = np.flatnonzero((is_now & come[numbers]) | (was & gone[numbers]))
+        frame = self._rows(unit, changed, most, change=np.where(is_now[changed], "enters", "leaves"))
+        frame.caption = f"From {old} to {new}: {come.sum():,} distinct pairs come, {gone.sum():,} go"
         return frame
 
     def _rows(self, unit: WindowUnit, chosen: np.ndarray, most: int, *, change: np.ndarray | None = None) -> Results:
@@ -178,17 +183,17 @@ class Sweep:
         right = [None if n < 0 else bool(n) for n in self._verdicts[numbers[rows]]]
         first = {} if change is None else {"change": pa.array(change[places].tolist(), pa.string())}
         first["type"] = pa.array([self.pair.type] * len(rows), pa.string())
-        columns = PairRows(self._flat, self._keys, self._contexts, self._places).columns(table, rows, right)
+        columns = PairRows(self._flat, self._contexts, self._places).columns(table, rows, right)
         return results(first | columns)
-
-    @cached_property
-    def _keys(self) -> list[MatchKey]:
-        return self._flat.match_keys()
 
     @cached_property
     def _shown(self) -> np.ndarray:
         """Which matches have a context."""
-        return np.array([key in self._contexts for key in self._keys], bool)
+        blobs = pa.array(sorted({key[0] for key in self._contexts}), pa.string())
+        near = np.flatnonzero(pc.is_in(self._flat.matches.column("blob_id"), blobs).to_numpy())
+        out = np.zeros(len(self._flat.matches), bool)
+        out[near] = [key in self._contexts for key in self._flat.match_keys(near)]
+        return out
 
     # -- advice and pictures -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from workbench.lab.frames import Flat, place_columns
@@ -20,25 +21,23 @@ def picked(table: Standing, numbers: np.ndarray, chosen: np.ndarray, shown: np.n
 
     ``numbers`` are equal for equal secrets, ``shown`` says which matches have a context: of equal ones, one that has.
     """
-    if not len(chosen):
-        return np.empty(0, np.int64)
-    enter = table.enter[chosen]
-    order = np.lexsort((enter, ~shown[table.members[chosen, 0]]))
-    pairs = np.stack([numbers[chosen], enter], axis=1)[order]
-    first = np.sort(np.unique(pairs, axis=0, return_index=True)[1])[:most]
-    return np.sort(order[first])  # rows of the table are by enter
+    known = shown[table.members[chosen, 0]]
+    order = np.concatenate([np.flatnonzero(known), np.flatnonzero(~known)])  # each by enter, as the table is
+    again = pd.DataFrame({"pair": numbers[chosen][order], "enter": table.enter[chosen][order]}).duplicated().to_numpy()
+    return np.sort(order[~again][:most])
 
 
 class PairRows:
-    """Makes the columns of rows. ``keys`` are the matches' keys, ``contexts`` those that the scan kept."""
+    """Makes the columns of rows. ``contexts`` are those that the scan kept."""
 
-    def __init__(self, flat: Flat, keys: Sequence[MatchKey], contexts: Mapping[MatchKey, str], places: Places) -> None:
-        self._flat, self._keys, self._contexts, self._places = flat, keys, contexts, places
+    def __init__(self, flat: Flat, contexts: Mapping[MatchKey, str], places: Places) -> None:
+        self._flat, self._contexts, self._places = flat, contexts, places
 
     def columns(self, table: Standing, rows: np.ndarray, right: Sequence[bool | None]) -> dict[str, pa.Array]:
         """Columns of these rows of ``table``; ``right`` has a verdict a row."""
         members = table.members[rows].tolist()
-        keys = [[self._keys[k] for k in m] for m in members]
+        every = iter(self._flat.match_keys(table.members[rows].ravel()))
+        keys = [[next(every) for _ in m] for m in members]
         leave = [None if n == NEVER else int(n) for n in table.leave[rows]]
         blob_ids = pa.array([m[0][0] for m in keys], pa.string())
         return {
