@@ -33,6 +33,9 @@ _LIMITS = {
 }
 
 
+_MOST_CODES = 1 << 62
+
+
 @dataclass(frozen=True, slots=True)
 class Flat:
     """Scan results as flat tables. Raw: ``matches`` has tokens.
@@ -103,10 +106,13 @@ def _offsets(lists: pa.ListArray) -> pa.Array | list[int]:
 
 def numbered(columns: Sequence[np.ndarray]) -> np.ndarray:
     """A number a row, from 0 in order of appearance, equal where all columns (int64, not negative) are."""
-    code = np.zeros(len(columns[0]), np.int64)
+    code, codes = np.zeros(len(columns[0]), np.int64), 1
     for column in columns:
-        code = pd.factorize(code * (int(column.max(initial=0)) + 1) + column)[0].astype(np.int64)
-    return code
+        width = int(column.max(initial=0)) + 1
+        if codes * width > _MOST_CODES:
+            code, codes = pd.factorize(code)[0].astype(np.int64), len(code) + 1
+        code, codes = code * width + column, codes * width
+    return pd.factorize(code)[0].astype(np.int64)
 
 
 def flatten(batches: Iterable[pa.RecordBatch]) -> Flat:

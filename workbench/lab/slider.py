@@ -100,8 +100,9 @@ class WindowSlider(anywidget.AnyWidget):
             if {chosen.unit, since.unit} >= set(UNITS):
                 since = FILE  # windows of two units cannot be told apart by size; what both have is the file
                 told["since"] = {**self.since, "size": None, "text": "file"}
-            changes = self.sweep.changes(since, chosen, unit=unit)
-            told |= {"rows": _rows(changes.head(SHOWN_ROWS)), "total": len(changes), "caption": changes.caption}
+            changes = self.sweep.changes(since, chosen, unit=unit, most=SHOWN_ROWS)
+            told |= {"rows": _rows(changes), "caption": changes.caption,
+                     "total": sum(self.sweep.count_changes(since, chosen, unit=unit))}
         except WorkbenchError as error:
             told["problem"] = str(error)
         self.answer = told

@@ -9,6 +9,8 @@ partners, so a narrower window also leaves some of those counted here as alone u
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +41,20 @@ MOST_ROWS = 1_000
 _OFFSET = np.int64(1 << 41)
 
 
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """A move of the window: ``rows`` of the unit's :attr:`Sweep.standing` that it touches, whether each ``enters``, and
+    how many distinct pairs ``come`` and are ``gone``."""
+
+    before: Window
+    after: Window
+    unit: WindowUnit
+    rows: np.ndarray
+    enters: np.ndarray
+    come: int
+    gone: int
+
+
 class Sweep:
     """The sweep of one pair. Windows are given as :class:`~workbench.rules.rule.Window`, ``"file"``, ``"5 lines"`` or
     ``"200 bytes"``."""
@@ -66,14 +82,22 @@ class Sweep:
     # -- what stands when ----------------------------------------------------------------------------------------------
 
     @cached_property
+    def _recorded(self) -> tuple[dict[WindowUnit, Standing], np.ndarray]:
+        """When each pair stands, by unit, and the number of each match's secret. numpy and Arrow let threads run."""
+        with ThreadPoolExecutor(len(UNITS)) as pool:
+            findings = pool.submit(self._flat.findings)
+            standing = dict(zip(UNITS, pool.map(self.parts.standing, UNITS), strict=True))
+            return standing, findings.result()
+
+    @property
     def standing(self) -> dict[WindowUnit, Standing]:
         """When each pair stands, by unit."""
-        return {unit: self.parts.standing(unit) for unit in UNITS}
+        return self._recorded[0]
 
     @cached_property
     def _identities(self) -> dict[WindowUnit, np.ndarray]:
         """A number a row of :attr:`standing`, equal for pairs of equal secrets."""
-        findings = self._flat.findings()
+        findings = self._recorded[1]
         rows = np.concatenate([findings[self.standing[u].members] for u in UNITS])
         numbers = numbered(list(rows.T))
         first = len(self.standing["bytes"])
@@ -160,21 +184,29 @@ class Sweep:
                 most: int = MOST_ROWS) -> Results:
         """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``. At most
         ``most``; the caption counts all."""
-        old, new = window_of(before, unit), window_of(after, unit)
-        used = {w.unit for w in (old, new)} - {"file"}
+        moved = self._moved(window_of(before, unit), window_of(after, unit), unit)
+        frame = self._rows(moved.unit, moved.rows, most, change=np.where(moved.enters, "enters", "leaves"))
+        frame.caption = f"From {moved.before} to {moved.after}: {moved.come:,} distinct pairs come, {moved.gone:,} go"
+        return frame
+
+    def count_changes(self, before: Window | str | int, after: Window | str | int, *,
+                      unit: WindowUnit = "bytes") -> tuple[int, int]:
+        """How many distinct pairs come, and how many go."""
+        moved = self._moved(window_of(before, unit), window_of(after, unit), unit)
+        return moved.come, moved.gone
+
+    def _moved(self, before: Window, after: Window, unit: WindowUnit) -> _Moved:
+        used = {w.unit for w in (before, after)} - {"file"}
         if len(used) > 1:
-            raise UsageError(f"Expected two windows of one unit but got {old} and {new}")
+            raise UsageError(f"Expected two windows of one unit but got {before} and {after}")
         unit = used.pop() if used else unit
-        table = self.standing[unit]
-        was, is_now = (table.at(None if w.unit == "file" else w.size) for w in (old, new))
-        numbers = self._identities[unit]
+        table, numbers = self.standing[unit], self._identities[unit]
+        was, is_now = (table.at(None if w.unit == "file" else w.size) for w in (before, after))
         stood, stands = np.zeros((2, len(self._verdicts)), bool)
         stood[numbers[was]], stands[numbers[is_now]] = True, True
         come, gone = stands & ~stood, stood & ~stands
-        changed = np.flatnonzero((is_now & come[numbers]) | (was & gone[numbers]))
-        frame = self._rows(unit, changed, most, change=np.where(is_now[changed], "enters", "leaves"))
-        frame.caption = f"From {old} to {new}: {come.sum():,} distinct pairs come, {gone.sum():,} go"
-        return frame
+        rows = np.flatnonzero((is_now & come[numbers]) | (was & gone[numbers]))
+        return _Moved(before, after, unit, rows, is_now[rows], int(come.sum()), int(gone.sum()))
 
     def _rows(self, unit: WindowUnit, chosen: np.ndarray, most: int, *, change: np.ndarray | None = None) -> Results:
         table, numbers = self.standing[unit], self._identities[unit]

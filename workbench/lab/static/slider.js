@@ -11,13 +11,12 @@ const SLIDE = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp:
 const SERIES = [["pairs", "pairs"], ["distinct", "distinct"], ["crossed", "crossed"], ["alone", "parts alone"]];
 const RATES = [["precision", "precision"], ["recall", "recall"]];
 const COLUMNS = ["", "secrets", "bytes", "lines", "", "", "where", "context"];
-const ASK_MS = 90;
 const KEYS = { b: "bytes", l: "lines" };
 const OPEN = "⟪";
 const CLOSE = "⟫";
 
 function render({ model, el }) {
-  const state = { model, parts: {}, timer: 0, unit: "bytes", dragging: false };
+  const state = { model, parts: {}, unit: "bytes", dragging: false };
   const root = build(state);
   el.replaceChildren(root);
   const moved = () => move(state);
@@ -33,7 +32,6 @@ function render({ model, el }) {
     model.off("change:chosen", moved);
     model.off("change:since", moved);
     model.off("change:answer", told);
-    clearTimeout(state.timer);
   };
 }
 
@@ -132,8 +130,7 @@ function indexOf(state, size) {
 function choose(state, size) {
   const chosen = { unit: state.unit, size, text: windowText(size, state.unit) };
   state.model.set("chosen", chosen);
-  clearTimeout(state.timer);
-  state.timer = setTimeout(() => state.model.save_changes(), ASK_MS);
+  state.model.save_changes(); // while the kernel is at an earlier one, the model keeps only the last
 }
 
 function typed(state) {
