@@ -179,7 +179,7 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(parts.HashingFile, "write", full)
-    with pytest.raises(CorpusError, match="blobs cannot be written: .*No space left on device"):
+    with pytest.raises(CorpusError, match="cannot be written: .*No space left on device"):
         write(tmp_path, [b"new"])
     monkeypatch.undo()
     assert contents(tmp_path) == [b"old"]

@@ -10,16 +10,18 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from binascii import unhexlify
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from workbench.errors import CorpusError
 
 _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 18
+_SCANT_BYTES = 1 << 16
+_NAP_S = 0.001
 _SETTINGS = (
     # The folder may be someone else's: what is run here runs none of its hooks, filters or helpers.
     "safe.directory=*",
@@ -77,10 +79,10 @@ class GitCommand:
         """
         while ids:
             done = 0
-            with self._fed(ids, "cat-file", "--batch", "--buffer") as process:
+            with self._fed(ids, "cat-file", "--batch", "--buffer") as (_, answers):
                 for object_id in ids:
                     done += 1
-                    size, content = _next_blob(process.stdout, max_bytes)
+                    size, content = _next_blob(answers, max_bytes)
                     yield object_id, size, content
                     if size == SIZE_DAMAGED:  # git gives up there: a new process goes on behind it
                         break
@@ -93,21 +95,21 @@ class GitCommand:
         much, and at the end how many commits there were, with nothing. That is left out where git cannot read an
         object: the last commit yielded is then not complete.
         """
-        with self._fed(commit_ids, "diff-tree", "--stdin", *_DIFF_OPTIONS) as process:
+        with self._fed(commit_ids, "diff-tree", "--stdin", *_DIFF_OPTIONS) as (process, answers):
             number = -1
-            for number, files, submodules in _parse_changes(process.stdout):
+            for number, files, submodules in _parse_changes(answers):
                 yield number, files, submodules
             if process.wait() == 0 and number == len(commit_ids) - 1:
                 yield len(commit_ids), [], []
 
     @contextmanager
-    def _fed(self, ids: list[bytes], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A git process that is being given ``ids``; however the block is left, nothing of it stays."""
+    def _fed(self, ids: list[bytes], *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], _Answers]]:
+        """A git process that is being given ``ids``, and its answers; however the block is left, nothing of it stays."""
         process = self.start(*arguments)
         feeder = threading.Thread(target=_feed, args=(process, ids), daemon=True)
         feeder.start()
         try:
-            yield process
+            yield process, _Answers(process.stdout.fileno())
         finally:
             process.kill()
             feeder.join()
@@ -139,29 +141,71 @@ def _feed(process: subprocess.Popen[bytes], ids: list[bytes]) -> None:
         pass  # the process has ended; whoever reads its answers notices
 
 
-def _next_blob(stream: IO[bytes], max_bytes: int) -> tuple[int, bytes | None]:
+class _Answers:
+    """What a process writes into a pipe, read many objects at a time.
+
+    A reader that comes for every object as soon as it is there wakes, and is woken, so often that both processes spend
+    a quarter of their time on it. So whoever finds little in the pipe lets it fill for a moment.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._held, self._at = b"", 0
+
+    def piece(self) -> bytes:
+        """Some more, as it comes; empty at the end. Not to be mixed with what follows."""
+        found = os.read(self._descriptor, _READ_BYTES)
+        if 0 < len(found) < _SCANT_BYTES:
+            time.sleep(_NAP_S)
+        return found
+
+    def line(self) -> bytes:
+        """The next line with its line feed, which it lacks only at the end."""
+        while (end := self._held.find(b"\n", self._at)) < 0 and (piece := self.piece()):
+            self._held, self._at = self._held[self._at :] + piece, 0
+        return self.take(end + 1 - self._at if end >= 0 else len(self._held) - self._at)
+
+    def take(self, size: int) -> bytes:
+        """The next ``size`` bytes, fewer only at the end."""
+        end = self._at + size
+        if end <= len(self._held):
+            found = self._held[self._at : end]
+            self._at = end
+            return found
+        parts = [self._held[self._at :]]
+        missing = size - len(parts[0])
+        self._held, self._at = b"", 0
+        while missing and (piece := self.piece()):
+            if len(piece) > missing:
+                self._held, self._at = piece, missing
+                piece = piece[:missing]
+            parts.append(piece)
+            missing -= len(piece)
+        return b"".join(parts)
+
+
+def _next_blob(answers: _Answers, max_bytes: int) -> tuple[int, bytes | None]:
     """Size and content of the next object of ``git cat-file --batch``; see :meth:`GitCommand.blobs`."""
-    head = stream.readline()
+    head = answers.line()
     if not head[-2:-1].isdigit():
         return SIZE_MISSING if head.endswith(b" missing\n") else SIZE_DAMAGED, None
     size = int(head.rpartition(b" ")[2])
-    content = None
     if size <= max_bytes:
-        content = stream.read(size)
-    else:
-        left = size
-        while left > 0 and (passed := len(stream.read(min(left, _READ_BYTES)))):
-            left -= passed
-    # Behind each object is a line feed: without it git stopped in the middle.
-    return (size, content) if stream.read(1) else (SIZE_DAMAGED, None)
+        content = answers.take(size)
+        # Behind each object is a line feed: without it git stopped in the middle.
+        return (size, content) if answers.take(1) else (SIZE_DAMAGED, None)
+    left = size + 1
+    while left > 0 and (passed := len(answers.take(min(left, _READ_BYTES)))):
+        left -= passed
+    return (SIZE_DAMAGED if left else size), None
 
 
-def _parse_changes(stream: IO[bytes]) -> Iterator[tuple[int, Files, Files]]:
+def _parse_changes(answers: _Answers) -> Iterator[tuple[int, Files, Files]]:
     """Parse ``git diff-tree --raw -z``: a commit's id, then for each file what changed and its path."""
     number, change, rest = -1, b"", b""
     files: Files = []
     submodules: Files = []
-    while data := stream.read1(_READ_BYTES):
+    while data := answers.piece():
         *tokens, rest = (rest + data).split(b"\0")
         for token in tokens:
             if change:

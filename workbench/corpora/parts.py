@@ -157,7 +157,7 @@ class BlobParts(_Parts):
     def add(self, blob_id: str, content: bytes | memoryview) -> None:
         """Add one blob; the caller has made sure that it is new. Raises CorpusError for one over 2 GiB."""
         if self._ids and (self._ends[-1] + len(content) > self._row_group_bytes or len(self._ids) >= _MAX_ROWS):
-            self._flush()
+            self.flush()
         self.content_bytes += len(content)
         self._rows_added += 1
         if len(content) > self._row_group_bytes:  # a row group of its own
@@ -174,7 +174,8 @@ class BlobParts(_Parts):
         self._ids.append(blob_id)
         self._ends.append(end)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Have what has gathered written as a row group, which goes on beside the caller."""
         if not self._ids:
             return
         ends = np.array(self._ends, np.int64)
@@ -197,7 +198,7 @@ class BlobParts(_Parts):
 
         Returns (files by their names to be, blobs, bytes of content) since the last time.
         """
-        self._flush()
+        self.flush()
         self._close_part()
         counts = self._rows_added, self.content_bytes
         self._part_bytes = self._rows_added = self.content_bytes = 0

@@ -199,10 +199,11 @@ class CorpusWriter:
 
     def publish(self) -> Manifest:
         """Make everything added so far part of the corpus, and go on. Safe against a crash at any point."""
+        self._blobs.flush()  # encoded while the locations are
+        location_files, _ = self._locations.finish()
         blob_files, _, content_bytes = self._blobs.finish()
         blob_files += [file for _, file, _ in self._taken]
         content_bytes += sum(taken_bytes for _, _, taken_bytes in self._taken)
-        location_files, _ = self._locations.finish()
         noted = self._skipped or self._repositories or self._extra
         if self._dirty or blob_files or location_files or noted:
             old = self.manifest
