@@ -13,7 +13,7 @@ import pytest
 
 from tests.corpora.made import write
 from tests.corpora.repository import Repository
-from workbench.cli import main
+from workbench import cli
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git command")
 
@@ -35,11 +35,12 @@ def workbench(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["workbench", "corpus", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            main()
+            cli.main()
         out, err = capfd.readouterr()
         return Done(int(ended.value.code or 0), out, err)
 
     monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(cli, "_leave", sys.exit)  # the command ends its process, which here is the tests' own
     return run
 
 

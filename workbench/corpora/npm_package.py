@@ -83,7 +83,8 @@ def file_url_of(name: str, version: str) -> Callable[[str], str]:
 
     def file_url(path: str) -> str:
         # Most paths stand in a URL as they are, and the library takes 30 microseconds to say so.
-        return f"{base}#{path if _PLAIN.fullmatch(path) else normalize_subpath(path, encode=True)}"
+        inner = path if _PLAIN.fullmatch(path) else normalize_subpath(path, encode=True)
+        return f"{base}#{inner}" if inner else base  # of a name of blanks nothing is left
 
     return file_url
 
