@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+INK = "#768390"
+"""Read on white and on black."""
+
+_AXIS = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": INK,
+         "gridOpacity": 0.25, "titleFontWeight": "normal"}
+_STYLE: dict[str, Any] = {
+    "font": "DejaVu Sans, Verdana, sans-serif", "padding": {"left": 14, "right": 8, "top": 5, "bottom": 5},
+    "axis": _AXIS, "legend": {"labelColor": INK, "titleColor": INK}, "title": {"color": INK, "anchor": "start"},
+    "view": {"stroke": None},
+}
+"""No ground of its own, and a grey that is read on white and on black: a picture does not know its reader's theme. The
+fonts are of one width, so that labels take the room that was left for them."""
+
+
 class Picture:
     """A rendered chart; shows itself in a notebook and can be saved. ``svg`` is its text."""
 
@@ -30,7 +44,11 @@ def render(chart: alt.TopLevelMixin | dict[str, Any]) -> Picture:
     """An Altair chart, or a Vega-Lite 6 specification, as an SVG, with no address allowed to be fetched."""
     import vl_convert
 
-    specification = chart if isinstance(chart, dict) else chart.to_dict(validate=False)
+    given = chart if isinstance(chart, dict) else chart.to_dict(validate=False)
+    own = given.get("config", {})
+    config = own | {part: {**style, **own.get(part, {})} if isinstance(style, dict) else style
+                    for part, style in _STYLE.items()}
+    specification = given | {"background": None, "config": config}
     return Picture(vl_convert.vegalite_to_svg(specification, allowed_base_urls=[]))
 
 

@@ -56,6 +56,13 @@ def test_a_token_cut_by_the_edge_of_the_context_does_not_pass_for_a_word() -> No
     assert DIGEST.hex()[-4:] not in shown
 
 
+@pytest.mark.parametrize("reach", range(8))
+def test_a_context_is_cut_between_characters(reach: int) -> None:
+    blob = "größer 不明 ⟶MATCHED⟶ 不明 größer".encode()
+    start = blob.index(b"MATCHED")
+    assert "\ufffd" not in context(blob, (start, start + 7), [], reach=reach)
+
+
 def test_a_pattern_that_stops_short_does_not_leave_the_rest_of_the_token_in_the_open() -> None:
     token = "acme_" + DIGEST.hex()
     blob = f"t = {token}!".encode()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.lab import tables
 from workbench.measure.rate import Rate
 from workbench.rules.rule import FILE, Window, WindowUnit
 
@@ -33,6 +34,9 @@ class Advice:
 
     def __str__(self) -> str:
         return f"window: {self.window}. {self.reason}"
+
+    def _repr_html_(self) -> str:
+        return tables.page(tables.note(str(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Edit:
         kind = "note" if self.may_be_saved else "bad"
         parts = [
             tables.note(f"{self.name}: {self.verdict()}", kind=kind),
-            tables.code(self.difference or "nothing changed"),
+            tables.difference(self.difference) if self.difference else tables.note("nothing changed"),
         ]
         return tables.page(*parts, *(tables.note(n, kind="warn") for n in self._notes()))
 

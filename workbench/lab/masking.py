@@ -80,7 +80,7 @@ class Blinds:
         The match stands between :data:`OPEN` and :data:`CLOSE`.
         """
         start, end = match
-        low, high = max(0, start - reach), min(len(self._blob), end + reach)
+        low, high = _whole(self._blob, max(0, start - reach), start), _whole(self._blob, end + reach, len(self._blob))
         text = self.text((low, start), besides=match), self.text((end, high), besides=match)
         before, after = (t.replace(OPEN, "<<").replace(CLOSE, ">>") for t in text)
         return " ".join(f"{before}{OPEN}{_mask(self._blob[start:end])}{CLOSE}{after}".split())
@@ -116,6 +116,15 @@ class Blinds:
                 self._seen[number] = _Overlaps([(a + first, b + first) for a, b in opaque(near)])
             found += self._seen[number].over(low, high)
         return found
+
+
+def _whole(blob: bytes | memoryview, at: int, most: int) -> int:
+    """The first offset from ``at`` on that is not inside a character of UTF-8; ``most`` at most."""
+    at = min(at, most)
+    for near in range(at, min(at + 3, most)):
+        if blob[near] & 0xC0 != 0x80:
+            return near
+    return min(at + 3, most)
 
 
 class _Overlaps:

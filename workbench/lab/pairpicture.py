@@ -9,12 +9,13 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from workbench.model import mask_token
 from workbench.rules.rule import Pair
 
 MOST_PARTS = 60
+_LONGEST = 17
 _BOX, _HEIGHT, _ROW, _TOP, _LEFT = 118, 30, 46, 78, 14
 _COLORS = ("#3567b0", "#b0692b", "#5b8c3a")
 _LIMITS = {"bytes": "too far", "lines": "too far", "order": "wrong side", "overlap": "shared bytes", "taken": "taken",
@@ -31,7 +32,7 @@ class _Axis:
         x, reach = float(_LEFT + 30), None
         for m in parts:
             if reach is not None:
-                x += 34 + 9 * math.log2(1 + max(0, m["start"] - reach))
+                x += 26 + 6 * math.log2(1 + max(0, m["start"] - reach))
             self.boxes.append((x, x + _BOX))
             self.points += [(m["start"], x), (m["end"], x + _BOX)]
             x, reach = x + _BOX, m["end"] if reach is None else max(reach, m["end"])
@@ -61,7 +62,7 @@ def draw(pair: Pair, row: Mapping, line_starts: Sequence[int]) -> str:
     place = {k: n for n, k in enumerate(chosen)}
     axis = _Axis(parts)
     rows = {name: _TOP + k * _ROW for k, name in enumerate(pair.parts)}
-    height = _TOP + len(pair.parts) * _ROW + 58
+    height = _TOP + len(pair.parts) * _ROW + 46
     firsts = [m for m in parts if m["secret_type"] == pair.parts[0]]
     body = [_window(pair, m, axis, rows[pair.parts[0]], line_starts) for m in firsts]
     body += [_gap(a, b, axis, n, height) for n, (a, b) in enumerate(pairwise(parts))]
@@ -77,9 +78,16 @@ def draw(pair: Pair, row: Mapping, line_starts: Sequence[int]) -> str:
     title = f"{pair.type}: window {pair.window}{', in the listed order' if pair.in_order else ''}"
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{axis.width:.0f}" height="{height}" role="img" '
             f'viewBox="0 0 {axis.width:.0f} {height}" style="font:11px var(--jp-ui-font-family,system-ui,sans-serif);'
-            f'color:var(--jp-ui-font-color1,#1b1f24)"><title>{_text(title)}</title>'
+            f'max-width:none;color:var(--jp-ui-font-color1,#1b1f24)"><title>{_text(title)}</title>'
             f'<text x="{_LEFT}" y="14" fill="currentColor" font-weight="600">{_text(title)}</text>'
             f"{''.join(body)}</svg>")
+
+
+def _shared(names: Sequence[str]) -> str:
+    """The beginning that all names have in common, in whole words: what tells parts apart stands behind it."""
+    words = [name.split("_")[:-1] for name in names]
+    first = [w[0] for w in takewhile(lambda w: len(set(w)) == 1, zip(*words, strict=False))]
+    return "".join(f"{w}_" for w in first)
 
 
 def _text(value: object) -> str:
@@ -89,7 +97,8 @@ def _text(value: object) -> str:
 def _box(m: Mapping, axis: _Axis, n: int, rows: Mapping[str, float], pair: Pair, paired: bool) -> str:
     (left, right), y = axis.boxes[n], rows[m["secret_type"]]
     color = _COLORS[pair.parts.index(m["secret_type"])]
-    name = m["secret_type"] if len(m["secret_type"]) <= 19 else "…" + m["secret_type"][-18:]
+    name = m["secret_type"].removeprefix(_shared(pair.parts))
+    name = name if len(name) <= _LONGEST else "…" + name[1 - _LONGEST :]
     style = f'fill="{color}" fill-opacity="{0.28 if paired else 0.06}" stroke="{color}"'
     dash = "" if paired else ' stroke-dasharray="4 3"'
     return (f'<rect x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{_HEIGHT}" rx="3" {style}{dash}/>'

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from workbench.charts import Picture, render
+from workbench.charts import INK, Picture, render
 from workbench.rules.rule import Window, WindowUnit
 
+if TYPE_CHECKING:
+    import altair as alt
+
 WIDTH = 620
-_COLORS = {"pairs": "#3567b0", "distinct": "#7a9cd1", "crossed": "#c0392b", "alone": "#8a8f98"}
+_COLORS = {"pairs": "#3567b0", "distinct": "#86b6f0", "crossed": "#c0392b", "alone": "#8a8f98"}
+_WIDTHS = {"pairs": 4, "distinct": 1.5, "crossed": 2, "alone": 1.5}
 
 
 def histogram(sizes: np.ndarray, crossed: np.ndarray) -> pd.DataFrame:
@@ -29,55 +35,47 @@ def draw(curve: pd.DataFrame, bins: pd.DataFrame, *, unit: WindowUnit, now: Wind
 
     widest = max(1, int(bins["high"].max()), int(curve["window"].max()))
     axis = alt.Scale(type="symlog", domain=[0, widest], nice=False)
-    shares = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "low": bins["low"],
-                    "high": bins["high"],
-                    "top": bins["pairs"],
-                    "base": bins["crossed"],
-                    "gap": "plain",
-                }
-            ),
-            pd.DataFrame(
-                {"low": bins["low"], "high": bins["high"], "top": bins["crossed"], "base": 0, "gap": "crossed"}
-            ),
-        ]
-    )
-    bars = (
-        alt.Chart(shares)
-        .mark_bar(binSpacing=1)
-        .encode(
-            x=alt.X("low:Q", scale=axis, title=None),
-            x2="high:Q",
-            y=alt.Y("top:Q", title="pairs by gap"),
-            y2="base:Q",
-            color=alt.Color(
-                "gap:N",
-                scale=alt.Scale(domain=["plain", "crossed"], range=[_COLORS["distinct"], _COLORS["crossed"]]),
-                legend=None,
-            ),
-        )
-    )
+    ticks = [0, *(n * 10**k for k in range(len(str(widest))) for n in (1, 2, 5) if n * 10**k <= widest)]
+    bars = alt.Chart(_shares(bins)).mark_bar(binSpacing=1).encode(
+        x=alt.X("low:Q", scale=axis, title=None, axis=alt.Axis(values=ticks, labels=False)),
+        x2="high:Q", y=alt.Y("top:Q", title="pairs by gap", axis=alt.Axis(tickCount=4, tickMinStep=1)), y2="base:Q",
+        color=alt.Color("gap:N", scale=alt.Scale(domain=["plain", "crossed"],
+                                                 range=[_COLORS["distinct"], _COLORS["crossed"]]), legend=None))
     names = [n for n in ("pairs", "distinct", "crossed", "alone") if n in curve]
-    long = pd.DataFrame(curve[["window", *names]]).astype("int64").melt("window", var_name="what", value_name="count")
-    lines = alt.Chart(long).mark_line(interpolate="step-after").encode(
-        x=alt.X("window:Q", scale=axis, title=f"window in {unit}"), y=alt.Y("count:Q", title=None),
+    last = curve[["window", *names]].tail(1).assign(window=widest)  # nothing changes beyond the last size
+    long = pd.DataFrame(pd.concat([curve[["window", *names]], last])).astype("int64")
+    lines = alt.Chart(long.melt("window", var_name="what", value_name="count")).mark_line(interpolate="step-after").encode(
+        x=alt.X("window:Q", scale=axis, title=f"window in {unit}",
+                axis=alt.Axis(values=ticks, labelOverlap="greedy", labelSeparation=6)),
+        y=alt.Y("count:Q", title="places", axis=alt.Axis(tickCount=5, tickMinStep=1)),
         color=alt.Color("what:N", title=None, scale=alt.Scale(domain=names, range=[_COLORS[n] for n in names]),
-                        legend=alt.Legend(orient="bottom")))
-    marks = pd.DataFrame([{"window": widest if w.unit == "file" else w.size, "mark": mark}
-                          for mark, w in (("now", now), ("suggested", advised)) if w.unit in ("file", unit)])
-    rules = (
-        alt.Chart(marks)
-        .mark_rule(strokeDash=[4, 3], size=1.5)
-        .encode(
-            x=alt.X("window:Q", scale=axis),
-            strokeDash=alt.StrokeDash("mark:N", title=None, legend=alt.Legend(orient="bottom")),
-        )
-    )
-    upper = bars.properties(width=WIDTH, height=110)
-    lower = alt.layer(lines, rules).properties(width=WIDTH, height=170)
-    return render(
-        alt.vconcat(upper, lower, spacing=6).resolve_scale(color="independent").configure_view(stroke="#d0d7de")
-    )
+                        legend=alt.Legend(orient="bottom", symbolStrokeWidth=3)),
+        # Where two lines are one, both are seen.
+        strokeWidth=alt.StrokeWidth("what:N", legend=None, scale=alt.Scale(domain=names, range=[_WIDTHS[n] for n in names])))
+    upper, lower = bars.properties(width=WIDTH, height=110), alt.layer(lines, *_marks(unit, now, advised, widest, axis))
+    return render(alt.vconcat(upper, lower.properties(width=WIDTH, height=170), spacing=6).resolve_scale(color="independent"))
+
+
+def _shares(bins: pd.DataFrame) -> pd.DataFrame:
+    """A bar of the crossed pairs of each bin, and one of the others on top of it."""
+    edges = bins[["low", "high"]]
+    return pd.concat([edges.assign(top=bins["pairs"], base=bins["crossed"], gap="plain"),
+                      edges.assign(top=bins["crossed"], base=0, gap="crossed")])
+
+
+def _marks(unit: WindowUnit, now: Window, advised: Window, widest: int, axis: alt.Scale) -> list[alt.Chart]:
+    """A vertical line, named, for the rule's window and for the suggested one."""
+    import altair as alt
+
+    drawn = [(widest if w.unit == "file" else w.size, f"{name}: {w}", dash) for w, name, dash in
+             ((now, "now", [4, 3]), (advised, "suggested", [1, 3])) if w.unit in ("file", unit)]
+    if len(drawn) == 2 and now == advised:
+        drawn = [(drawn[0][0], f"now and suggested: {now}", [4, 3])]
+    out = []
+    for row, (size, name, dash) in enumerate(drawn):
+        base = alt.Chart(pd.DataFrame([{"window": size, "name": name}])).encode(x=alt.X("window:Q", scale=axis))
+        on_right = np.log1p(size) > np.log1p(widest) / 2
+        out += [base.mark_rule(strokeDash=dash, size=1.5, color=INK),
+                base.mark_text(align="right" if on_right else "left", dx=-4 if on_right else 4, dy=8 + 13 * row, baseline="top",
+                               color=INK, fontSize=10).encode(text="name:N", y=alt.value(0))]
+    return out

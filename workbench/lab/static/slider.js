@@ -10,7 +10,7 @@ const END = WIDTH - RIGHT + 44;
 const SLIDE = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -Infinity, End: Infinity };
 const SERIES = [["pairs", "pairs"], ["distinct", "distinct"], ["crossed", "crossed"], ["alone", "parts alone"]];
 const RATES = [["precision", "precision"], ["recall", "recall"]];
-const COLUMNS = ["", "secrets", "bytes", "lines", "", "", "where", "context"];
+const COLUMNS = ["", "secrets", "bytes", "lines", "", "", "where"];
 const KEYS = { b: "bytes", l: "lines" };
 const OPEN = "⟪";
 const CLOSE = "⟫";
@@ -280,7 +280,7 @@ function marks(state, bottom) {
     .concat(texts.map(({ x, name }, n) => {
       // Two labels side by side lean away from each other; one at the right edge leans inward.
       const left = x > WIDTH - 120 || (texts.length === 2 && x < texts[1 - n].x);
-      return shape("text", { class: "wbs-tick", x: x + (left ? 3 : -3), y: 10, "text-anchor": left ? "end" : "start" }, name);
+      return shape("text", { class: "wbs-tick", x: x + (left ? -4 : 4), y: 10, "text-anchor": left ? "end" : "start" }, name);
     }));
 }
 
@@ -371,7 +371,7 @@ function answer(state) {
   const shown = told.rows.length < told.total ? `, ${told.rows.length} of ${number(told.total)} shown` : "";
   p.caption.textContent = told.problem || told.caption + shown;
   p.caption.classList.toggle("wbs-trouble", Boolean(told.problem));
-  p.body.replaceChildren(...told.rows.map(row));
+  p.body.replaceChildren(...told.rows.flatMap(row));
   p.table.hidden = !told.rows.length;
   exact(state, told.figures);
 }
@@ -386,11 +386,14 @@ function exact(state, figures) {
 
 function row([change, secrets, bytes, linesApart, crossed, right, repository, path, line, context]) {
   const verdict = right === null ? "" : right ? "right" : "wrong";
-  return make("tr", { class: change === "enters" ? "wbs-enters" : "wbs-leaves" },
+  const kind = change === "enters" ? "wbs-enters" : "wbs-leaves";
+  const figures = make("tr", { class: kind },
     make("td", {}, change === "enters" ? "+ enters" : "− leaves"), make("td", {}, make("code", {}, secrets)),
     make("td", { class: "wbs-n" }, number(bytes)), make("td", { class: "wbs-n" }, number(linesApart)),
     make("td", {}, crossed ? "crossed" : ""), make("td", { class: `wbs-${verdict || "unknown"}` }, verdict),
-    make("td", { class: "wbs-where" }, `${repository || ""} `, make("b", {}, path ? `${path}:${line}` : "")), make("td", {}, make("code", {}, ...highlit(context || ""))));
+    make("td", { class: "wbs-where" }, `${repository || ""} `, make("b", {}, path ? `${path}:${line}` : "")));
+  // The context has a line of its own: beside the rest it would be a narrow column of many lines.
+  return [figures, make("tr", { class: "wbs-low" }, make("td", { colspan: COLUMNS.length }, make("code", {}, ...highlit(context || ""))))];
 }
 
 function highlit(text) {
