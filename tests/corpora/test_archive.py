@@ -211,8 +211,8 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     path = write(tmp_path, event("IssuesEvent", {"issue": ISSUE}), b"{")
     result = CliRunner().invoke(app, ["corpus", "add-archive", str(path), "--corpus", str(tmp_path / "corpus")])
     assert result.exit_code == 0, result.output
-    assert "1 files, 0 more that were there: 2 events, 2 new blobs (0.0 MB), 2 new locations" in result.output
-    assert "Skipped: 1 malformed_event" in result.output
+    assert "1 file, 0 more that were there: 2 events, 2 new blobs (0.0 MB), 2 new locations" in result.output
+    assert "1  malformed_event: a line that is no JSON object" in result.output
     result = CliRunner().invoke(app, ["corpus", "add-archive", "none.gz", "--corpus", str(tmp_path / "corpus")])
     assert (result.exit_code, "none.gz: cannot be read" in result.output) == (1, True)
 

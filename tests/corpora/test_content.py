@@ -6,7 +6,8 @@ import codecs
 
 import pytest
 
-from workbench.corpora.content import BINARY, LFS_POINTER, SKIP_REASONS, TOO_LARGE, is_utf16, skip_reason
+from workbench.corpora.content import is_utf16, skip_reason
+from workbench.corpora.skips import BINARY, LFS_POINTER, SKIP_REASONS, TOO_LARGE
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a1" * 32 + b"\nsize 5\n"
 EXTENDED = POINTER.replace(b"oid", b"ext-0-foo sha256:" + b"b2" * 32 + b"\noid", 1)

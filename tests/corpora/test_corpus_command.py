@@ -52,18 +52,19 @@ def test_from_repositories_to_a_corpus_that_verifies(tmp_path: Path, workbench: 
     added = workbench("add-git", repo.folder, "--corpus", corpus)
     assert (added.returncode, added.stderr) == (0, "")  # no bar where there is no terminal
     assert added.stdout == (
-        "1 repositories, 0 of them with nothing new: 1 commits, 2 new blobs (0.0 MB), 2 new locations\n"
-        "Skipped: 1 binary\n"
+        "1 repository, 0 of them with nothing new: 1 commit, 2 new blobs (0.0 MB), 2 new locations\n"
+        "\nskipped\n"
+        "             1  binary: a NUL in the first 8000 bytes, and not UTF-16 text\n"
     )
     again = workbench("add-git", repo.folder, "--corpus", corpus)
-    assert again.stdout.startswith("1 repositories, 1 of them with nothing new: 0 commits")
+    assert again.stdout.startswith("1 repository, 1 of them with nothing new: 0 commits")
 
     verified = workbench("verify", corpus)
     assert (verified.returncode, verified.stdout) == (0, "2 files, 2 blobs (0.0 MB), 2 locations: 0 problems\n")
 
     told = workbench("info", corpus)
     assert told.returncode == 0 and "acme/app a.py" in told.stdout and "Python" in told.stdout
-    assert "binary" in told.stdout
+    assert "\n             1  binary: a NUL in the first 8000 bytes" in told.stdout
     as_json = json.loads(workbench("info", corpus, "--json").stdout)
     assert as_json["blobs"]["rows"] == 2 and as_json["skipped"] == {"binary": 1}
 
@@ -76,7 +77,7 @@ def test_what_goes_wrong_shows_in_the_exit_code(tmp_path: Path, workbench: Workb
     repo = Repository(tmp_path / "app")
     repo.commit({"a.py": b"print(1)\n"})
     some = workbench("add-git", repo.folder, tmp_path / "nothing", "--corpus", tmp_path / "corpus")
-    assert some.returncode == 1 and some.stdout.startswith("1 repositories")
+    assert some.returncode == 1 and some.stdout.startswith("1 repository")
     assert some.stderr.startswith(f"Error: {tmp_path / 'nothing'}: not a git repository")
 
     next((tmp_path / "corpus" / "blobs").iterdir()).write_bytes(b"x")
@@ -104,7 +105,7 @@ def test_limits_are_given_in_mebibytes(tmp_path: Path, workbench: Workbench) -> 
     repo = Repository(tmp_path / "app")
     repo.commit({"a.txt": b"x" * (1 << 20), "b.txt": b"x" * ((1 << 20) + 1)})
     added = workbench("add-git", repo.folder, "--corpus", tmp_path / "corpus", "--max-blob-mib", "1", "--name", "o/r")
-    assert "Skipped: 1 too_large" in added.stdout
+    assert "1  too_large: larger than" in added.stdout
 
 
 def test_wikis_are_told_by_a_flag(tmp_path: Path, workbench: Workbench) -> None:

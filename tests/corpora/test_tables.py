@@ -450,8 +450,8 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
                "--map", "content=text,repository=who,revision=rev", "--map", "path=path", "--github"]
     result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
-    assert "1 files, 0 more that were there: 2 rows, 1 new blobs (0.0 MB), 1 new locations" in result.output
-    assert "Skipped: 1 null_content" in result.output
+    assert "1 file, 0 more that were there: 2 rows, 1 new blob (0.0 MB), 1 new location" in result.output
+    assert "1  null_content: a row whose content is null" in result.output
     assert places(Corpus.open(tmp_path)) == [("acme/kit", SHA, "a.py", f"{WEB}/blob/{SHA}/a.py")]
     result = CliRunner().invoke(app, [*options[:5], "--github"])
     assert isinstance(result.exception, UsageError)

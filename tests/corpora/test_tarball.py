@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.corpora.packages import BLOCK, END, header, member, pax, tar
-from workbench.corpora import tarball
 from workbench.corpora.gzipped import GzipStream, unpacked_limit
+from workbench.corpora.skips import BOMB, DAMAGED, LINK, SPECIAL, UNSAFE_PATH
 from workbench.corpora.tarball import HeldStream, Member, read_members
 from workbench.errors import CorpusError
 
@@ -52,39 +52,39 @@ GOOD = member(b"package/good.js", b"kept") + END
     ("start", "reason"),
     [
         # A link has no content of its own, and what it points at is anybody's guess.
-        (header(b"package/link", 0, kind=b"2"), tarball.LINK),
-        (header(b"package/hard", 0, kind=b"1"), tarball.LINK),
+        (header(b"package/link", 0, kind=b"2"), LINK),
+        (header(b"package/hard", 0, kind=b"1"), LINK),
         # A hard link that claims content has none: the size is not to be believed.
-        (header(b"package/hard", 4096, kind=b"1"), tarball.LINK),
-        (header(b"package/null", 0, kind=b"3"), tarball.SPECIAL),
-        (header(b"package/disk", 0, kind=b"4"), tarball.SPECIAL),
-        (header(b"package/pipe", 0, kind=b"6"), tarball.SPECIAL),
+        (header(b"package/hard", 4096, kind=b"1"), LINK),
+        (header(b"package/null", 0, kind=b"3"), SPECIAL),
+        (header(b"package/disk", 0, kind=b"4"), SPECIAL),
+        (header(b"package/pipe", 0, kind=b"6"), SPECIAL),
         # A kind nobody knows may have content, which is passed over.
-        (member(b"package/odd", b"x" * 600, kind=b"Z"), tarball.SPECIAL),
+        (member(b"package/odd", b"x" * 600, kind=b"Z"), SPECIAL),
         # Paths that climb out, by the name itself and by what an extended header says of it.
-        (member(b"package/../../etc/passwd", b"x"), tarball.UNSAFE_PATH),
-        (member(b"package\\..\\..\\boot.ini", b"x"), tarball.UNSAFE_PATH),
-        (member(b"/etc/passwd", b"x"), tarball.UNSAFE_PATH),
-        (member(b"C:/boot.ini", b"x"), tarball.UNSAFE_PATH),
-        (member(b"", b"x"), tarball.UNSAFE_PATH),
+        (member(b"package/../../etc/passwd", b"x"), UNSAFE_PATH),
+        (member(b"package\\..\\..\\boot.ini", b"x"), UNSAFE_PATH),
+        (member(b"/etc/passwd", b"x"), UNSAFE_PATH),
+        (member(b"C:/boot.ini", b"x"), UNSAFE_PATH),
+        (member(b"", b"x"), UNSAFE_PATH),
         # Folders are no files, by their kind or, in old tarballs, by their slash.
         (header(b"package/lib", 0, kind=b"5") + header(b"package/lib/", 0), None),
-        (pax({"path": "package/../../x"}) + member(b"package/x", b"x"), tarball.UNSAFE_PATH),
-        (pax({"path": "package/" + "d/" * 600 + "x"}) + member(b"package/x", b"x"), tarball.UNSAFE_PATH),
+        (pax({"path": "package/../../x"}) + member(b"package/x", b"x"), UNSAFE_PATH),
+        (pax({"path": "package/" + "d/" * 600 + "x"}) + member(b"package/x", b"x"), UNSAFE_PATH),
         # Content over the limit is passed over without being read.
         (member(b"package/big", b"x" * (MAX_BYTES + 1)), "too_large"),
         # A header that fails its checksum, twice in a row, is one accident.
-        (header(b"package/a", 0, checksum=1) * 2, tarball.DAMAGED),
+        (header(b"package/a", 0, checksum=1) * 2, DAMAGED),
         # Sizes that are no number, negative, or nothing at all with a letter in it.
-        (header(b"package/a", b"7777777z777\0"), tarball.DAMAGED),
-        (header(b"package/a", b"\xff" * 12), tarball.DAMAGED),
-        (header(b"package/a", b"-0000000001\0"), tarball.DAMAGED),
-        (pax({"size": "-5"}) + member(b"package/a", b""), tarball.DAMAGED),
+        (header(b"package/a", b"7777777z777\0"), DAMAGED),
+        (header(b"package/a", b"\xff" * 12), DAMAGED),
+        (header(b"package/a", b"-0000000001\0"), DAMAGED),
+        (pax({"size": "-5"}) + member(b"package/a", b""), DAMAGED),
         # An extended header whose record is longer than itself, and one that is too large to be true.
-        (member(b"PaxHeader", b"99999 path=x\n", kind=b"x"), tarball.DAMAGED),
-        (member(b"PaxHeader", b"0" * (2 << 20), kind=b"x"), tarball.DAMAGED),
+        (member(b"PaxHeader", b"99999 path=x\n", kind=b"x"), DAMAGED),
+        (member(b"PaxHeader", b"0" * (2 << 20), kind=b"x"), DAMAGED),
         # A size that is too small: the rest of the content is no header.
-        (header(b"package/a", 1) + b"x".ljust(BLOCK, b"\0") + b"more of it".ljust(BLOCK, b"."), tarball.DAMAGED),
+        (header(b"package/a", 1) + b"x".ljust(BLOCK, b"\0") + b"more of it".ljust(BLOCK, b"."), DAMAGED),
     ],
 )
 def test_what_no_package_should_hold_is_counted_and_the_rest_is_read(start: bytes, reason: str | None) -> None:
@@ -131,7 +131,7 @@ def test_what_follows_the_end_is_nobodys() -> None:
 def test_a_tar_that_stops_anywhere_gives_whole_members_only(cut: int) -> None:
     data = member(b"package/a.js", b"a" * 700) + member(b"package/b.js", b"b")
     assert set(kept(data[:cut]).items()) <= {("a.js", b"a" * 700), ("b.js", b"b")}
-    assert set(skipped(data[:cut])) <= {tarball.DAMAGED}
+    assert set(skipped(data[:cut])) <= {DAMAGED}
 
 
 @settings(max_examples=300, deadline=None)
@@ -207,7 +207,7 @@ def test_a_bomb_is_cut_and_what_stood_before_it_kept(tmp_path: Path) -> None:
         found = list(read_members(stream, max_bytes=MAX_BYTES))
         assert stream.unpacked_bytes == 20 << 20
         assert stream.held() is None
-    assert [(m.path, m.skipped) for m in found] == [("good.js", None), ("zeros", tarball.BOMB)]
+    assert [(m.path, m.skipped) for m in found] == [("good.js", None), ("zeros", BOMB)]
 
 
 @settings(max_examples=60, deadline=None)

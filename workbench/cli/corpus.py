@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -62,15 +62,11 @@ def add_git(
             progress=told,
         )
     typer.echo(
-        f"{report.repositories} repositories, {report.unchanged} of them with nothing new: {report.commits} commits, "
-        f"{report.blobs} new blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+        f"{counted(report.repositories, 'repository')}, {report.unchanged:,} of them with nothing new: "
+        f"{counted(report.commits, 'commit')}, {counted(report.blobs, 'new blob')} "
+        f"({report.content_bytes / 1e6:.1f} MB), {counted(report.locations, 'new location')}"
     )
-    if report.skipped:
-        typer.echo("Skipped: " + ", ".join(f"{count} {reason}" for reason, count in sorted(report.skipped.items())))
-    for _, message in report.failures:
-        typer.echo(f"Error: {message}", err=True)
-    if report.failures:
-        raise typer.Exit(1)
+    end_ingest(report.skipped, [message for _, message in report.failures])
 
 
 CorpusArgument = Annotated[Path, typer.Argument(help="The corpus's folder.")]
@@ -110,8 +106,8 @@ def verify(corpus: CorpusArgument) -> None:
     for stray in report.strays:
         typer.echo(f"{stray}: no part of the corpus, for the manifest does not list it")
     typer.echo(
-        f"{report.files} files, {report.blobs} blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} "
-        f"locations: {_counted(len(report.problems), 'problem')}"
+        f"{counted(report.files, 'file')}, {counted(report.blobs, 'blob')} ({report.content_bytes / 1e6:.1f} MB), "
+        f"{counted(report.locations, 'location')}: {counted(len(report.problems), 'problem')}"
     )
     if report.problems:
         raise typer.Exit(1)
@@ -128,9 +124,9 @@ def compact(corpus: CorpusArgument) -> None:
     with _bytes_bar("compact") as told:
         report = rewrite(corpus, progress=told)
     typer.echo(
-        f"{report.rewritten} of {_counted(report.files_before, 'file')} rewritten, now {report.files_after}: "
+        f"{report.rewritten} of {counted(report.files_before, 'file')} rewritten, now {report.files_after}: "
         f"{report.bytes_before / 1e6:.1f} MB, now {report.bytes_after / 1e6:.1f} MB"
-        + (f"; {_counted(report.dropped, 'row')} dropped that were null or stood twice" if report.dropped else "")
+        + (f"; {counted(report.dropped, 'row')} dropped that were null or stood twice" if report.dropped else "")
     )
 
 
@@ -149,16 +145,34 @@ def sample(
     typer.echo(f"{target}: {manifest.made}; {manifest.content_bytes / 1e6:.1f} MB, {manifest.locations} locations")
 
 
+def end_ingest(skipped: Mapping[str, int], failures: Sequence[str]) -> None:
+    """Say what was left out and what went wrong; exit code 1 when anything did."""
+    _print_skipped(skipped)
+    for message in failures:
+        typer.echo(f"Error: {message}", err=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _print_skipped(skipped: Mapping[str, int]) -> None:
+    from workbench.corpora.skips import explain
+
+    if skipped:
+        typer.echo("\nskipped")
+    for line in explain(skipped):
+        typer.echo(line)
+
+
 def _print_description(found: CorpusDescription) -> None:
     typer.echo(f"{found.name}: {found.made or 'no word of how it was made'}")
     blobs, locations = found.blobs, found.locations
     ratio = f", {found.compression:.1f} times smaller than the content" if found.compression else ""
     typer.echo(
         f"blobs      {blobs.rows:>12,}  {found.content_bytes / 1e6:>12,.1f} MB of content\n"
-        f"           {_counted(blobs.files, 'file')}, {_counted(blobs.row_groups, 'row group')}, "
+        f"           {counted(blobs.files, 'file')}, {counted(blobs.row_groups, 'row group')}, "
         f"{blobs.bytes / 1e6:,.1f} MB on disk ({', '.join(blobs.codecs) or 'none'}){ratio}\n"
         f"locations  {locations.rows:>12,}  in {found.repositories:,} repositories or packages\n"
-        f"           {_counted(locations.files, 'file')}, {locations.bytes / 1e6:,.1f} MB on disk; "
+        f"           {counted(locations.files, 'file')}, {locations.bytes / 1e6:,.1f} MB on disk; "
         f"{found.blobs_without_location:,} blobs have none"
     )
     for title, shares in (("source", found.sources), ("path class", found.path_classes), ("language", found.languages)):
@@ -171,14 +185,14 @@ def _print_description(found: CorpusDescription) -> None:
         typer.echo("\nlargest blobs")
     for blob in found.largest:
         typer.echo(f"{blob.size:>14,}  {blob.blob_id}  {blob.repository} {blob.path}")
-    if found.skipped:
-        typer.echo("\nskipped")
-    for reason, count in found.skipped.items():
-        typer.echo(f"{count:>14,}  {reason}")
+    _print_skipped(found.skipped)
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def counted(count: int, what: str) -> str:
+    """A count and its noun, in the plural where it is not one."""
+    if count == 1:
+        return f"1 {what}"
+    return f"{count:,} {what.removesuffix('y')}ies" if what.endswith("y") else f"{count:,} {what}s"
 
 
 @contextmanager

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workbench.cli.corpus import CorpusOption
+from workbench.cli.corpus import CorpusOption, counted, end_ingest
 from workbench.errors import UsageError
 
 MaxBlobOption = Annotated[float, typer.Option(help="Skip (and count) files larger than this.", min=0.001)]
@@ -54,10 +54,11 @@ def add_npm(
             progress=told,
         )
     typer.echo(
-        f"{report.packages} packages, {report.unchanged} more that were there: {report.unpacked_bytes / 1e6:.1f} MB "
-        f"unpacked, {report.blobs} new blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+        f"{counted(report.packages, 'package')}, {report.unchanged:,} more that were there: "
+        f"{report.unpacked_bytes / 1e6:.1f} MB unpacked, {counted(report.blobs, 'new blob')} "
+        f"({report.content_bytes / 1e6:.1f} MB), {counted(report.locations, 'new location')}"
     )
-    _end(report.skipped, (message for _, message in report.failures))
+    end_ingest(report.skipped, [message for _, message in report.failures])
 
 
 def add_archive(
@@ -80,10 +81,11 @@ def add_archive(
     with CorpusWriter(corpus, made="archived events") as writer, _progress("B", unit_scale=True) as told:
         report = add_archives(writer, files, max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
     typer.echo(
-        f"{report.files} files, {report.unchanged} more that were there: {report.events} events, {report.blobs} new "
-        f"blobs ({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+        f"{counted(report.files, 'file')}, {report.unchanged:,} more that were there: {counted(report.events, 'event')}, "
+        f"{counted(report.blobs, 'new blob')} ({report.content_bytes / 1e6:.1f} MB), "
+        f"{counted(report.locations, 'new location')}"
     )
-    _end(report.skipped, (message for _, message in report.failures))
+    end_ingest(report.skipped, [message for _, message in report.failures])
 
 
 def add_table(
@@ -122,21 +124,11 @@ def add_table(
         report = add_tables(writer, files, table_map=table_map, in_place=in_place,
                             max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
     typer.echo(
-        f"{report.files} files, {report.unchanged} more that were there: {report.rows} rows, {report.blobs} new blobs "
-        f"({report.content_bytes / 1e6:.1f} MB), {report.locations} new locations"
+        f"{counted(report.files, 'file')}, {report.unchanged:,} more that were there: {counted(report.rows, 'row')}, "
+        f"{counted(report.blobs, 'new blob')} ({report.content_bytes / 1e6:.1f} MB), "
+        f"{counted(report.locations, 'new location')}"
     )
-    _end(report.skipped, (message for _, message in report.failures))
-
-
-def _end(skipped: Mapping[str, int], failures: Iterable[str]) -> None:
-    """Say what was left out and what went wrong; exit code 1 when anything did."""
-    if skipped:
-        typer.echo("Skipped: " + ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items())))
-    messages = list(failures)
-    for message in messages:
-        typer.echo(f"Error: {message}", err=True)
-    if messages:
-        raise typer.Exit(1)
+    end_ingest(report.skipped, [message for _, message in report.failures])
 
 
 @contextmanager

@@ -14,19 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from workbench.corpora.archive_events import MOST_LINE_BYTES, EventText, read_events
-from workbench.corpora.content import MAX_BLOB_BYTES, TOO_LARGE, skip_reason
+from workbench.corpora.content import MAX_BLOB_BYTES, skip_reason
 from workbench.corpora.file_hash import sha256_of
 from workbench.corpora.gzipped import GZIP_MAGIC, GzipStream, unpacked_limit
 from workbench.corpora.located import LocatedSet, Row, add_rows, checked_url
+from workbench.corpora.skips import MALFORMED, TOO_LARGE
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter, blob_id_of
 from workbench.errors import CorpusError, UsageError
 
 ArchiveProgress = Callable[[str, int, int], None]
 """Called with (file, bytes of files read, bytes in all)."""
-
-MALFORMED = "malformed_event"
-ARCHIVE_SKIP_REASONS: dict[str, str] = {MALFORMED: "a line of an archive of events that is no JSON object"}
-"""What this reason means; texts may also have one of ``content.SKIP_REASONS``."""
 
 _MOST_BYTES = 1 << 40
 _PIECE_BYTES = 1 << 20

@@ -21,12 +21,12 @@ from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, CorpusFil
 from workbench.corpora.parts import BlobParts, LocationParts
 from workbench.corpora.paths import PATH_CLASS
 from workbench.corpora.reader import Corpus, read_batches
+from workbench.corpora.skips import NULL_CONTENT
 from workbench.corpora.writer import FILE_BYTES, ROW_GROUP_BYTES
 
 CompactProgress = Callable[[int, int], None]
 """Called with (bytes of files rewritten, bytes in all)."""
 
-NULL_CONTENT = "null_content"
 _SMALL_LOCATIONS_BYTES = 64 << 20
 _GOOD_LOCATION_CODECS = {"ZSTD", "LZ4"}
 

@@ -1,4 +1,4 @@
-"""Content is what a blob holds; ingesters keep text and count what they leave out, by one of the reasons below.
+"""Content is what a blob holds; ingesters keep text and count what they leave out, by reason (``skips``).
 
 Binary is what git calls binary, a NUL in the first 8000 bytes, except for UTF-16 text: files that Windows tools save
 with a byte order mark hold configuration as often as any other.
@@ -9,25 +9,10 @@ from __future__ import annotations
 import codecs
 import re
 
+from workbench.corpora.skips import BINARY, LFS_POINTER, TOO_LARGE
+
 MAX_BLOB_BYTES = 4 << 20
 """Default limit: of public histories' text, blobs over 4 MiB are data sets and bundles."""
-
-TOO_LARGE = "too_large"
-BINARY = "binary"
-LFS_POINTER = "lfs_pointer"
-MISSING = "missing_object"
-UNREADABLE = "unreadable_object"
-SUBMODULE = "submodule"
-
-SKIP_REASONS: dict[str, str] = {
-    TOO_LARGE: "larger than the limit",
-    BINARY: "binary: a NUL in the first 8000 bytes, and not UTF-16 text",
-    LFS_POINTER: "a Git LFS pointer: the content itself is not in the repository",
-    MISSING: "an object the repository does not have (a partial clone, or damage)",
-    UNREADABLE: "an object that is damaged",
-    SUBMODULE: "a submodule: its content stands in another repository",
-}
-"""What each reason in a manifest's ``skipped`` means."""
 
 _SNIFFED_BYTES = 8000
 _LFS_POINTER_MAX_BYTES = 1024

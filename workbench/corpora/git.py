@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workbench.corpora.content import MAX_BLOB_BYTES, MISSING, UNREADABLE
+from workbench.corpora.content import MAX_BLOB_BYTES
 from workbench.corpora.digests import DigestSet
 from workbench.corpora.git_history import History
 from workbench.corpora.git_ingest import IngestCounts, RepositoryIngest, location_key
@@ -24,6 +24,7 @@ from workbench.corpora.git_objects import GitObjects, LibgitObjects, libgit_sett
 from workbench.corpora.git_sha256 import CommandObjects, is_sha256
 from workbench.corpora.locations import location_batches
 from workbench.corpora.remote import Kind, Remote, remote_of
+from workbench.corpora.skips import MISSING, UNREADABLE
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter
 from workbench.errors import CorpusError, UsageError
 

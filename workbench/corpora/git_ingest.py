@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workbench.corpora.content import MISSING, SUBMODULE, TOO_LARGE, UNREADABLE, skip_reason
+from workbench.corpora.content import skip_reason
 from workbench.corpora.digests import KEPT_BYTES, DigestSet
 from workbench.corpora.git_history import History
 from workbench.corpora.git_objects import BLOB, SIZE_MISSING, TREE, GitObjects
 from workbench.corpora.remote import SOURCES_OF_KIND, Remote
+from workbench.corpora.skips import MISSING, SUBMODULE, TOO_LARGE, UNREADABLE
 from workbench.corpora.writer import CorpusWriter, blob_id_of
 
 _CHUNK_CHANGES = 150_000

@@ -19,6 +19,7 @@ from workbench.corpora.file_hash import sha256_of
 from workbench.corpora.foreign_index import ForeignIndex
 from workbench.corpora.located import LocatedSet, Row, add_rows, checked_url
 from workbench.corpora.remote import Kind, Remote
+from workbench.corpora.skips import NULL_CONTENT
 from workbench.corpora.table_check import TableChecker
 from workbench.corpora.table_rows import TableRows, open_table, read_rows
 from workbench.corpora.tables import Column, TableMap, recognise, resolve
@@ -27,10 +28,6 @@ from workbench.errors import CorpusError, UsageError
 
 TableProgress = Callable[[str, int, int], None]
 """Called with (file, bytes of files read, bytes in all)."""
-
-NULL_CONTENT = "null_content"
-TABLE_SKIP_REASONS: dict[str, str] = {NULL_CONTENT: "a row of a table whose content is null"}
-"""What this reason means; rows may also have one of ``content.SKIP_REASONS``."""
 
 _ROWS_AT_ONCE = 4096
 

@@ -11,22 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from workbench.corpora.content import TOO_LARGE
-
-LINK = "link"
-SPECIAL = "special_file"
-UNSAFE_PATH = "unsafe_path"
-DAMAGED = "damaged_member"
-BOMB = "bomb"
-
-TARBALL_SKIP_REASONS: dict[str, str] = {
-    LINK: "a symbolic or hard link in a tarball",
-    SPECIAL: "a device, pipe, sparse file or member of an unknown kind in a tarball",
-    UNSAFE_PATH: "a tarball's member whose path is absolute, climbs out of the package, or is none",
-    DAMAGED: "a place in a tarball where no sound header stands, or a member that is cut short",
-    BOMB: "the rest of a tarball that unpacks to more than may come out of its size",
-}
-"""What these reasons mean; members may also have one of ``content.SKIP_REASONS``."""
+from workbench.corpora.skips import BOMB, DAMAGED, LINK, SPECIAL, TOO_LARGE, UNSAFE_PATH
 
 MOST_MEMBERS = 1 << 20
 _BLOCK = 512
