@@ -73,7 +73,7 @@ def test_a_kubernetes_secret_pairs_its_encoded_parts() -> None:
 def test_an_encoded_credentials_file_pairs_inside_its_run() -> None:
     text = base64.b64encode(b"id=" + sample("acme_id") + b"\nsecret=" + sample("acme_secret") + b"\n")
     (row,) = scan_texts(RULES, text)
-    assert [m["secret_type"] for m in row["matches"]][0] == "acme_id"
+    assert next(m["secret_type"] for m in row["matches"]) == "acme_id"
 
 
 @pytest.mark.parametrize(("codec", "mark"), [("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")])

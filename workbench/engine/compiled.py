@@ -22,13 +22,19 @@ import re2
 
 from workbench.engine import kept
 from workbench.engine.compilation import MOST_TOKEN_BYTES, Bearings, Search, compile_rules
+from workbench.engine.sieve import Sieve
 from workbench.engine.triggers import ALNUM, Target, spelled
 from workbench.errors import RulesError
+from workbench.rules.judge import refusal
 from workbench.rules.load import compile_re2
 from workbench.rules.rule import Format, Pair, RuleSet, Window
 from workbench.rules.text import DEFAULT_BEFORE
 
 __all__ = ["MOST_TOKEN_BYTES", "CompiledFormat", "CompiledRules", "Search", "Target", "starts_plain"]
+
+
+_UNKNOWN = "unknown"
+_MOST_REMEMBERED = 256  # answers of a format; the longest token has 64 KiB
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,24 @@ class CompiledFormat:
             return None
         return compile_re2("(?i:" + "|".join(spelled(w) for w in self.format.near.keywords) + ")")
 
+    def refusal(self, token: bytes) -> str | None:
+        """Which check refuses ``token``, as :func:`workbench.rules.judge.refusal` has it.
+
+        A file's history holds one token in many revisions, and some checks parse what they are given, so answers are
+        remembered, a few at a time. They stay in memory as long as the rules do, as the corpus' batches are.
+        """
+        known = self._refusals
+        stage = known.get(token, _UNKNOWN)
+        if stage is _UNKNOWN:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            stage = known[token] = refusal(self.format, token)
+        return stage
+
+    @cached_property
+    def _refusals(self) -> dict[bytes, str | None]:
+        return {}
+
     @property
     def near_window(self) -> Window:
         assert self.format.near is not None
@@ -125,6 +149,8 @@ class CompiledRules:
         self.rule_of = rules.rule_of()
         self.places, self._allowed = found.places, found.allowed
         self._databases = found.databases
+        near = [(k, f.format, f.reach) for k, f in enumerate(self.formats) if f.search == "near"]
+        self.sieve = Sieve(near, found.targets, found.lengths)
 
     def scratch(self) -> list[hyperscan.Scratch]:
         """Working memory for one scanning thread."""
@@ -157,7 +183,10 @@ class CompiledRules:
         at = ends[:, None] + self.places[None, :]
         outside = (at < first[:, None]) | (at >= last[:, None])
         bytes_there = np.where(outside, 256, values[np.clip(at, 0, len(values) - 1)])
-        return self._allowed[triggers[:, None], np.arange(len(self.places))[None, :], bytes_there].all(axis=1)
+        good = self._allowed[triggers[:, None], np.arange(len(self.places))[None, :], bytes_there].all(axis=1)
+        left = np.flatnonzero(good)
+        good[left] = self.sieve.passes(values, triggers[left], ends[left], first[left], last[left])
+        return good
 
     def __reduce__(self) -> object:
         raise TypeError("Compiled rules are not pickled: compile them again from the rule set and compare hashes")

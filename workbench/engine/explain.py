@@ -14,8 +14,8 @@ from workbench.engine.scan import blob_batch, scan_batches
 from workbench.engine.trace import Fate, Trace
 from workbench.model import mask_token
 from workbench.rules import checks
-from workbench.rules.pattern import triggers
 from workbench.rules.load import trigger_pattern
+from workbench.rules.pattern import triggers
 
 _STAGES = {
     "before": "dropped by before: a letter or digit (or what the rule names) stands in front of it",

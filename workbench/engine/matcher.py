@@ -15,9 +15,7 @@ from workbench.engine.lines import Lines, around
 from workbench.engine.pairing import Region, merged, neighbourhoods
 from workbench.engine.trace import Stage, Trace
 from workbench.rules.judge import compiled as compiled_pattern
-from workbench.rules.judge import refusal
 from workbench.rules.rule import Window
-
 
 _BASE64_RUN = compiled_pattern(r"[A-Za-z0-9+/]{8,}={0,2}")
 
@@ -225,7 +223,7 @@ class BlobMatcher:
         key = fmt.secret_type, start, end, fmt.index
         if key in self._found:
             return True
-        stage = refusal(fmt.format, decoded or bytes(self._blob[start:end]))
+        stage = fmt.refusal(decoded or bytes(self._blob[start:end]))
         if stage is None and fmt.near is not None and not self._is_near(fmt, start, end):
             stage = "near"
         if stage is not None:

@@ -247,7 +247,7 @@ def _narrow_rows(a: Parts, b: Parts, low: np.ndarray, high: np.ndarray, window: 
         for j in range(first, last):
             after, old = starts[j] - end, best[j + 1]
             gap = max(after, start - ends[j])
-            new = old if old > left else left
+            new = max(left, old)
             if 0 <= gap <= most and (after >= 0 or not in_order) and (
                     max(start_lines[j] - end_line, start_line - end_lines[j]) <= most_lines):
                 new = max(new, above + bonus - gap)
