@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import THEMES
 from tests.browser.jupyter import Notebook, Server
 from tests.conftest import ROOT
+from workbench.rules.load import load
 from workbench.store.reader import StoreReader
 
 Open = Callable[[str], Notebook]
@@ -43,8 +44,7 @@ def run(server: Server, place: str, name: str, open_notebook: Open) -> Notebook:
 
 def test_a_rule_is_authored_and_saved(place: str, server: Server, page: Page, open_notebook: Open, tmp_path: Path) -> None:
     notebook = run(server, place, "02_author_a_rule.ipynb", open_notebook)
-    (saved,) = (server.folder / place / "my-rules").glob("*.yaml")
-    assert "example_cloud_api_key" in saved.read_text()
+    assert "example_cloud_api_key" in load([server.folder / place / "my-rules" / "example_cloud.yaml"]).secret_types
     compared = page.locator(".jp-OutputArea-output").filter(has_text="gained").last
     compared.scroll_into_view_if_needed()
     page.screenshot(path=tmp_path / "author.png")
@@ -76,7 +76,8 @@ def test_a_window_is_tuned_with_the_slider(place: str, server: Server, page: Pag
     if place == "light":
         page.set_viewport_size({"width": 1280, "height": 1200})
         picture("window.png", page.locator(".wbs"))
-    assert (server.folder / place / "my-rules").is_dir()
+    rules = load([server.folder / place / "my-rules"])  # with those of the notebook before it, when that was run
+    assert rules.pairs["example_cloud_account"].window.unit == "lines"
 
 
 def test_matches_are_reviewed_and_the_labels_stay(place: str, server: Server, page: Page, open_notebook: Open,

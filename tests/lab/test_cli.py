@@ -28,7 +28,7 @@ def test_dry_run_prints_totals_and_a_masked_sample(
     corpus: Path, rules: Path, tokens: Callable[[Path], set[str]]
 ) -> None:
     out = workbench("dry-run", corpus, "acme_token", "--rules", rules)
-    assert "4 of 3 distinct secrets in 3 blobs" in out and "acme…(41)" in out and "deploy/" in out
+    assert "4, of 3 distinct secrets in 3 blobs of 1 repository;" in out and "acme…(41)" in out and "deploy/" in out
     assert not [t for t in tokens(corpus) if t in out]
     tried = workbench("dry-run", corpus, "acme_pair", "--rules", rules, "--window", "9 lines", "--rows", 0)
     assert "2 pairs" in tried and "Sample" not in tried

@@ -24,6 +24,7 @@ def test_saved_rules_keep_their_comments_and_load(session: Session, rules: Path)
         "{lines: 5}", "{lines: 3}"
     )
     assert session.files.changed() == [] and session.save() == []
+    assert "nothing was edited" in repr(session.save())
     assert load([rules]).hash == session.rules.hash
 
 
@@ -66,8 +67,56 @@ def test_a_new_rule_gets_a_file_of_its_provider(session: Session, rules: Path) -
     assert session.rules.pairs["zeta_pair"].parts == ("zeta_id", "zeta_key")
     assert session.save() == [rules / "zeta_cloud.yaml"]
     assert {"zeta_key", "zeta_id", "acme_token"} <= set(load([rules]).secret_types)
-    with pytest.raises(UsageError, match="edit it there"):
+    with pytest.raises(UsageError, match=r"change it with edit\('zeta_key'"):
         session.add("zeta_key", provider="Zeta Cloud", pattern="zeta_[0-9a-f]{41}")
+
+
+def test_a_draft_is_replaced_when_its_cell_is_run_again(session: Session, rules: Path) -> None:
+    """Whatever is run again in whatever order, the file is as if only the last had been."""
+    def key(pattern: str) -> None:
+        session.add("zeta_key", provider="Zeta", pattern=pattern)
+
+    def account() -> None:
+        session.add("zeta_secret", provider="Zeta", pattern="[a-z0-9]{50}", pair="zeta_account", pair_with="zeta_id")
+
+    key("zeta_[0-9a-f]{40}")
+    session.add("zeta_id", provider="Zeta", pattern="ZT[0-9]{12}Z")
+    account()
+    file = rules / "zeta.yaml"
+    first = session.files._texts[file]
+    session.edit("zeta_account", window="2 lines")
+    account()
+    assert session.files._texts[file] == first, "what was edited since goes with the draft"
+    key("zeta_[0-9a-f]{41}")
+    assert session.rules.secret_types["zeta_key"].formats[0].pattern == "zeta_[0-9a-f]{41}"
+    assert session.compare("zeta_key").totals["before"] == 0, "it is compared with the first draft"
+    with pytest.raises(RulesError, match="zeta_id"):  # the pair would lose its part
+        session.add("zeta_id", provider="Zeta", pattern="[a-z]{3}")
+    assert session.rules.secret_types["zeta_id"].formats[0].pattern == "ZT[0-9]{12}Z"
+    session.save()
+    assert set(load([file]).secret_types) == {"zeta_key", "zeta_id", "zeta_secret"} and list(load([file]).pairs) == ["zeta_account"]
+    with pytest.raises(UsageError, match="change it with edit"):
+        key("zeta_[0-9a-f]{42}")
+
+
+def test_the_only_rule_of_a_draft_file_is_replaced_in_another(session: Session, rules: Path) -> None:
+    session.add("zeta_key", provider="Zeta", pattern="zeta_[0-9a-f]{40}")
+    session.add("zeta_key", provider="Zeta Cloud", pattern="zeta_[0-9a-f]{40}")
+    assert session.save() == [rules / "zeta_cloud.yaml"]
+
+
+def test_rules_in_the_way_are_not_lost(session: Session, rules: Path, tmp_path: Path, corpus: Path) -> None:
+    session.add("zeta_key", provider="Zeta", pattern="zeta_[0-9a-f]{40}")
+    (saved,) = session.save(to=tmp_path / "mine")
+    session.edit("zeta_key", partner=True)
+    session.save(to=tmp_path / "mine")  # its own
+    other = Session(corpus, rules=rules)
+    other.add("zeta_other", provider="Zeta", pattern="zeto_[0-9a-f]{40}")
+    with pytest.raises(UsageError, match="nothing was saved"):
+        other.save(to=tmp_path / "mine")
+    assert "zeta_key" in saved.read_text()
+    assert other.save(to=tmp_path / "mine", replace=True) == [saved]
+    assert "zeta_other" in saved.read_text() and "zeta_key" not in saved.read_text()
 
 
 def test_a_format_with_keywords_gets_tests_that_hold_them(session: Session) -> None:

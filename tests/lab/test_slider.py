@@ -42,6 +42,7 @@ def ask(slider: WindowSlider, size: int | None, unit: str = "lines") -> dict:
 def test_it_starts_at_the_rules_own_window(slider: WindowSlider) -> None:
     assert slider.window == Window("lines", 5) and repr(slider) == "WindowSlider(acme_pair, window 5 lines)"
     assert (slider.answer["total"], slider.answer["figures"]["pairs"]) == (0, NEAR)
+    assert "Move the slider" in slider.answer["caption"]
     assert slider.sweeps["lines"]["advice"]["size"] is not None  # the two heaps of gaps are told apart
 
 

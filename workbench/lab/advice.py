@@ -93,11 +93,7 @@ def from_gaps(sizes: np.ndarray, crossed: np.ndarray, unit: WindowUnit) -> Advic
     low, high = sizes[first:-1] + _FLOOR[unit], sizes[first + 1 :] + _FLOOR[unit]
     ratios = high / low
     if not len(ratios) or ratios.max() < _CLEAR_RATIO:
-        return Advice(
-            FILE,
-            f"The distances of {len(sizes):,} distinct pairs have no clear gap, so nothing speaks against "
-            "GitHub's own window.",
-        )
+        return Advice(FILE, _why_not(sizes, unit))
     at = first + int(ratios.argmax())
     window = Window(unit, between(int(sizes[at]), int(sizes[at + 1])))
     beyond = len(sizes) - at - 1
@@ -108,6 +104,18 @@ def from_gaps(sizes: np.ndarray, crossed: np.ndarray, unit: WindowUnit) -> Advic
         f"{beyond:,} need {int(sizes[at + 1]):,} and more, and {strange:,} of those have other parts "
         "between theirs. Look at them before you narrow GitHub's own window.",
     )
+
+
+def _why_not(sizes: np.ndarray, unit: WindowUnit) -> str:
+    """Why sorted distances speak for no window: they have no clear gap, or one with too many beyond it."""
+    ratios = (sizes[1:] + _FLOOR[unit]) / (sizes[:-1] + _FLOOR[unit])
+    if ratios.max(initial=0) < _CLEAR_RATIO:
+        return (f"The distances of {len(sizes):,} distinct pairs have no clear gap, so nothing speaks against GitHub's own "
+                "window.")
+    at = int(ratios.argmax())
+    return (f"{at + 1:,} of {len(sizes):,} distinct pairs need {int(sizes[at]):,} {unit} or fewer, but the other "
+            f"{len(sizes) - at - 1:,}, which need {int(sizes[at + 1]):,} and more, are too many to leave out unseen. Judge "
+            "some in triage: labels say which they are.")
 
 
 def _after(size: int, edges: Sequence[int]) -> int:

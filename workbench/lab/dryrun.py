@@ -22,8 +22,8 @@ from workbench.lab.scanning import LabScan
 from workbench.lab.specimens import MatchKey
 from workbench.lab.tables import Results, results
 
-_LOUD_PER_GB = 20_000
-"""Matches a GB beyond which no one could read the alerts of a rule: worth a word."""
+_LOUD_PER_GB, _LOUD = 20_000, 1_000
+"""Matches a GB beyond which no one could read the alerts of a rule, once there are so many secrets: worth a word."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class DryRun:
     @property
     def near_misses(self) -> Results:
         """Every part that did not pair, with the limit that failed and by how much."""
-        return near_misses_frame(self.flat, self.contexts, self.places)
+        return near_misses_frame(self.flat, self.scan.rules, self.contexts, self.places)
 
     @property
     def sample(self) -> Results:
@@ -162,8 +162,9 @@ class DryRun:
         rows = [
             ("rule", f"{self.name}{' (edited, not saved)' if self.edited else ''}"),
             ("scanned", scan.told()),
-            ("matches", (f"{t['matches']:,} of {t['findings']:,} distinct secrets in {t['blobs']:,} blobs of "
-                         f"{t['repositories']:,} repositories; {t['matches_per_gb']:,.0f} a GB")),
+            ("matches", (f"{t['matches']:,}, of {_counted(t['findings'], 'distinct secret')} in "
+                         f"{_counted(t['blobs'], 'blob')} of {_counted(t['repositories'], 'repository')}; "
+                         f"{t['matches_per_gb']:,.0f} a GB")),
             ("alerts", f"{t['alerts']:,} (distinct; a dry run sends none)"),
         ]
         if scan.rules.pairs:
@@ -184,7 +185,7 @@ class DryRun:
             share = self.scan.content_bytes / max(1, self.scan.all_bytes)
             out.append(f"Not all was scanned: {self.scan.stopped} ({share:.0%} of the corpus was read). "
                        "A pattern that matches so much needs more fixed characters, a checksum, or keywords near it.")
-        elif self.totals["matches_per_gb"] > _LOUD_PER_GB:
+        elif self.totals["matches_per_gb"] > _LOUD_PER_GB and self.totals["findings"] > _LOUD:
             out.append(f"{self.totals['matches_per_gb']:,.0f} matches a GB is more than anyone will read.")
         out += [f"Left out: {reason}" for reason in self.scan.failures.values()]
         skipped = [r for b in self.scan.results for r in b.column("skipped").to_pylist() if r]
@@ -205,6 +206,11 @@ class DryRun:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         text = "\n".join([repr(self), *self.warnings()])
         return {"text/plain": text, "text/html": self._repr_html_()}
+
+
+def _counted(count: int, what: str) -> str:
+    """``2 repositories``, ``1 blob``."""
+    return f"{count:,} {what if count == 1 else f'{what[:-1]}ies' if what.endswith('y') else f'{what}s'}"
 
 
 def dry_run(name: str, scan: LabScan, contexts: Mapping[MatchKey, str], places: Places, *, edited: bool) -> DryRun:

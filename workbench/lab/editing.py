@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node
 
 from workbench.errors import RulesError, UsageError
-from workbench.lab.yamltext import Entry, compose, entries, inserted, removed, replaced, section_end, written
+from workbench.lab.yamltext import Entry, compose, entries, inserted, removed, replaced, section_end, taken_out, written
 from workbench.rules.load import refusals
 from workbench.rules.pattern import PatternError, parse
 from workbench.rules.rule import Window
@@ -57,6 +57,17 @@ def appended(text: str, section: str, entry: Mapping[str, Any]) -> str:
         return (text.rstrip("\n") + "\n\n" if text.strip() else "") + f"{section}:\n{block}"
     stop = section_end(text, entries(root)[section])
     return f"{text[:stop]}\n\n{block.rstrip()}{text[stop:]}"
+
+
+def without(text: str, name: str) -> str | None:
+    """``text`` without the secret type or pair ``name``, which stands in block style as :func:`appended` writes it; None
+    when no secret type is left."""
+    root = compose(text)
+    rule, is_pair = _rule(root, name)
+    section = entries(root)["pairs" if is_pair else "secrets"]  # type: ignore[arg-type]
+    if len(section.value.value) > 1:
+        return taken_out(text, rule)
+    return taken_out(text, section) if is_pair else None
 
 
 def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

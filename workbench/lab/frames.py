@@ -19,7 +19,7 @@ from workbench.lab.places import Places
 from workbench.lab.specimens import MatchKey
 from workbench.lab.tables import Results, results
 from workbench.model import mask_token
-from workbench.rules.rule import RuleSet
+from workbench.rules.rule import FILE, RuleSet, Window
 from workbench.schemas import MATCHES, NEAR_MISSES, PAIRS
 
 _LIMITS = {
@@ -201,13 +201,13 @@ def pairs_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Places) ->
     return results(columns)
 
 
-def near_misses_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Places) -> Results:
+def near_misses_frame(flat: Flat, rules: RuleSet, contexts: Mapping[MatchKey, str], places: Places) -> Results:
     """A row a lone part and the part it lacked: the limit that failed, by how much, and why in words."""
     table, keys = flat.near_misses, flat.match_keys()
     part, closest = table.column("part").to_pylist(), table.column("closest").to_pylist()
     tokens, lines = flat.matches.column("token").to_pylist(), flat.matches.column("start_line").to_pylist()
-    words = [_LIMITS[limit].format(missing=missing, over=over) for limit, missing, over in zip(
-        *(table.column(n).to_pylist() for n in ("limit", "missing_type", "exceeded_by")), strict=True)]
+    said = (table.column(n).to_pylist() for n in ("pair_type", "limit", "missing_type", "exceeded_by"))
+    words = [_words(rules.pairs[name].window, *rest) for name, *rest in zip(*said, strict=True)]
     columns = {
         "type": table.column("pair_type"),
         "part": [keys[k][1] for k in part],
@@ -224,6 +224,13 @@ def near_misses_frame(flat: Flat, contexts: Mapping[MatchKey, str], places: Plac
         "end": pa.array([keys[k][3] for k in part], pa.int64()),
     }
     return results(columns)
+
+
+def _words(window: Window, limit: str, missing: str, over: int | None) -> str:
+    """Why a part did not pair. Outside a narrow window no one may have looked for what has no literal of its own."""
+    if limit == "absent" and window != FILE:
+        return f"no {missing} within {window}; a part without a literal of its own is searched nowhere else"
+    return _LIMITS[limit].format(missing=missing, over=over)
 
 
 def _joined(contexts: Sequence[str]) -> str:

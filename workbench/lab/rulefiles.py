@@ -29,6 +29,13 @@ _PATIENCE_S = 1.0
 """How long opening waits for the whole set: a few files are read by then, so their problems are told at once."""
 
 
+class Saved(list[Path]):
+    """Where files were saved, as a person reads it."""
+
+    def __repr__(self) -> str:
+        return "\n".join(f"saved {shortest(f)}" for f in self) or "nothing was edited, so nothing was saved"
+
+
 class RuleFiles:
     """The files of a rule set, with edits. Edits are in memory until :meth:`save`."""
 
@@ -41,6 +48,7 @@ class RuleFiles:
         self._texts = dict(self._saved)
         self._sets: dict[tuple[tuple[Path, str], ...], load.Loaded] = {}
         self._first: dict[str, RuleSet] = {}
+        self._written: dict[Path, str] = {}
         self._changed: tuple[int, list[str]] = (-1, [])
         self.version = 0  # counts the edits, and what else changes any text
         self._whole: Future[RuleSet] = Future()
@@ -134,22 +142,30 @@ class RuleFiles:
     def add(self, entries: Sequence[tuple[str, Mapping[str, Any]]], *, provider: str,
             file: Path | str | None = None) -> str:
         """Add secret types and pairs, (section, entry) each, to the provider's file, which is made if there is none;
-        all or none. Returns the difference."""
-        for _, entry in entries:
-            name = str(entry["type"])
-            seeming = [f for f, t in self._texts.items() if name in mentions.types_in(t)]
-            known = [f for f in seeming if name in _names(self._loaded([f], True))]
-            if known:
-                raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(known[0])}; edit it there")
+        all or none. Those that this session added are replaced: a cell of a notebook is run many times. Returns the
+        difference."""
+        texts = self._without([str(entry["type"]) for _, entry in entries])
         path = Path(file).absolute() if file else self._file_for(provider)
-        text = self._texts.get(path)
+        text = texts.get(path, self._texts.get(path))
         for section, entry in entries:
             if text is None and section != "secrets":
                 raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add those types first")
             text = editing.new_file(provider, entry) if text is None else editing.appended(text, section, entry)
-        changed = self._try(path, text or "")
-        self._first |= {str(entry["type"]): self.rule(str(entry["type"])) for _, entry in entries}
+        changed = self._try(path, text, {f: t for f, t in texts.items() if f != path})
+        self._first = {str(entry["type"]): self.rule(str(entry["type"])) for _, entry in entries} | self._first
         return changed
+
+    def _without(self, names: Sequence[str]) -> dict[Path, str | None]:
+        """The files that would change if drafts of these names were taken out. Raises UsageError for what is no draft."""
+        out: dict[Path, str | None] = {}
+        for name in names:
+            seeming = [f for f, t in self._texts.items() if name in mentions.types_in(t)]
+            for file in [f for f in seeming if name in _names(self._loaded([f], True))]:
+                if file in self._saved and name in _names(self._loaded([file], False)):
+                    raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(file)}; change it with "
+                                     f"edit({name!r}, …)")
+                out[file] = editing.without(out.get(file) or self._texts[file], name)
+        return out
 
     def before(self, name: str) -> RuleSet:
         """The rule as it was opened or saved; one that is new, as it was added.
@@ -172,15 +188,19 @@ class RuleFiles:
             self._put(file, self._saved.get(file))
         return [f.name for f in files]
 
-    def _try(self, file: Path, text: str) -> str:
-        before = self._texts.get(file)
-        self._put(file, text)
+    def _try(self, file: Path, text: str | None, others: Mapping[Path, str | None] | None = None) -> str:
+        """Put the new texts there, unless the rules of ``file`` cannot be used then; returns its difference."""
+        texts = {**(others or {}), file: text}
+        before = {f: self._texts.get(f) for f in texts}
+        for f, t in texts.items():
+            self._put(f, t)
         try:
             load.rule_set(self._closure(file, True))
         except BaseException:
-            self._put(file, before)
+            for f, t in before.items():
+                self._put(f, t)
             raise
-        return difference(before or "", text, file.name)
+        return difference(before[file] or "", text or "", file.name)
 
     def _put(self, file: Path, text: str | None) -> None:
         self.version += 1
@@ -232,20 +252,24 @@ class RuleFiles:
             raise RulesError([*problems, "nothing was saved"])
         return files
 
-    def save(self, to: Path | str | None = None) -> list[Path]:
+    def save(self, to: Path | str | None = None, *, replace: bool = False) -> list[Path]:
         """Check and write the edited files, each whole or not at all; returns where they are.
 
-        ``to`` is another folder for them. Raises what :meth:`check` raises, and UsageError when they cannot be written.
+        ``to`` is another folder for them; with ``replace``, other files of their names there are lost. Raises what
+        :meth:`check` raises, and UsageError when they cannot be written.
         """
         files = self.check(in_place=to is None)
+        for file in files if to and not replace else ():
+            self._check_free(Path(to).absolute() / file.name, self._texts[file])
         if files and not to and any("_shipped" in f.parts for f in files):
             raise UsageError("The shipped rules are a part of the installed package; save to a folder of your own "
                              "with to='rules', and open the next session with rules='rules'")
         whole = self.whole() if files else None
-        written = []
+        written = Saved()
         for file in files:
             target = Path(to).absolute() / file.name if to else file
             write(target, self._texts[file])
+            self._written[target] = self._texts[file]
             if target == file:
                 self._saved[file] = self._texts[file]
                 self.version += 1
@@ -254,6 +278,14 @@ class RuleFiles:
             self._whole = Future()
             self._whole.set_result(whole)
         return written
+
+    def _check_free(self, target: Path, text: str) -> None:
+        """Raise UsageError when a file stands there whose text this session neither read nor wrote."""
+        there = read(target) if target.exists() else None
+        if there not in (None, text, self._written.get(target), self._saved.get(target)):
+            raise UsageError(f"{shortest(target)} is there already and holds other rules. Open the session with "
+                             f"rules={str(shortest(target.parent))!r} to go on with them, give another folder, or "
+                             "replace=True to lose them; nothing was saved")
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

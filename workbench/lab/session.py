@@ -102,8 +102,8 @@ class Session:
 
     def near_misses(self, *names: str) -> Results:
         """Every part that did not pair, with the limit that failed and by how much."""
-        flat, contexts, _ = self._found(names)
-        return self._captioned(_of(near_misses_frame(flat, contexts, self.places), names), "near misses")
+        flat, contexts, rules = self._found(names)
+        return self._captioned(_of(near_misses_frame(flat, rules, contexts, self.places), names), "near misses")
 
     def counts(self, *names: str) -> Results:
         """What was found, a row a secret type and pair type: distinct ``secrets``, ``matches``, ``repositories``."""
@@ -126,7 +126,7 @@ class Session:
     def compare(self, name: str | None = None) -> comparing.Comparison:
         """The rule of ``name`` (by default the one edited) before and after its edits, in one pass over the corpus.
 
-        A new rule is compared with what it was when it was added. Raises UsageError when nothing or more than one rule
+        A new rule is compared with what it was when it was first added. Raises UsageError when nothing or more than one rule
         was edited and no name says which.
         """
         chosen = name or self._edited()
@@ -196,7 +196,7 @@ class Session:
     def add(self, slug: str, /, *, provider: str, file: Path | str | None = None, pair: str | None = None,
             pair_with: str | None = None, **fields: Any) -> Edit:
         """Add a secret type (``pattern=…`` or ``formats=[…]``) or a pair (``parts=[…]``); tests are added if none are
-        given.
+        given. What this session added before under that name is replaced.
 
         With ``pair`` and ``pair_with``, the type is added together with a pair of that name: a part without a literal
         of its own is found only beside its partner. It goes into the provider's file, which is made beside the others
@@ -216,13 +216,14 @@ class Session:
         """Take back the edits in the file of ``name``, or all; returns the names of the files."""
         return self.files.revert(name)
 
-    def save(self, to: Path | str | None = None) -> list[Path]:
+    def save(self, to: Path | str | None = None, *, replace: bool = False) -> list[Path]:
         """Write the edited files, once lint has no error and every test of theirs passes; returns where they are.
 
-        ``to`` is another folder. Raises RulesError with everything that is wrong and writes nothing then, UsageError
-        for a file that someone else changed meanwhile.
+        ``to`` is another folder; with ``replace``, files of the same names that hold other rules there are lost. Raises
+        RulesError with everything that is wrong and writes nothing then, UsageError for a file that someone else changed
+        meanwhile, or that is in the way.
         """
-        return self.files.save(to)
+        return self.files.save(to, replace=replace)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from workbench.rules.rule import FILE, Window, WindowUnit
 SHOWN_ROWS = 40
 _SHOWN_COLUMNS = ("change", "secrets", "gap_bytes", "gap_lines", "crossed", "right", "repository", "path", "line", "context")
 _LARGEST = 1 << 40
+_STILL = "This is the window it is compared with. Move the slider to see which pairs come and go."
 
 
 class WindowSlider(anywidget.AnyWidget):
@@ -101,7 +102,7 @@ class WindowSlider(anywidget.AnyWidget):
                 since = FILE  # windows of two units cannot be told apart by size; what both have is the file
                 told["since"] = {**self.since, "size": None, "text": "file"}
             changes = self.sweep.changes(since, chosen, unit=unit, most=SHOWN_ROWS)
-            told |= {"rows": _rows(changes), "caption": changes.caption,
+            told |= {"rows": _rows(changes), "caption": changes.caption if chosen != since else _STILL,
                      "total": sum(self.sweep.count_changes(since, chosen, unit=unit))}
         except WorkbenchError as error:
             told["problem"] = str(error)

@@ -71,7 +71,8 @@ def suggest(samples: Sequence[Secret | bytes | str]) -> Suggestion:
     rests = [t[len(head):] for t in tokens]
     pattern = _escaped(head) + _body(rests)
     if not head:
-        notes.append("the samples share no head: without a literal the format needs keywords near it, or a partner")
+        notes.append('the samples share no head, so the format needs a word near it, near={"keywords": ["acme"]}, or a '
+                     "partner, pair=… with pair_with=…")
     checksum = _checksum(tokens)
     if checksum:
         notes.append(f"every sample passes {checksum}, and changed ones do not")

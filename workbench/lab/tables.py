@@ -146,9 +146,9 @@ def note(text: str, *, kind: str = "note") -> str:
     return f'<p class="{kind}">{_text(text)}</p>'
 
 
-def code(text: str) -> str:
-    """Preformatted text."""
-    return f"<pre><code>{_text(text)}</code></pre>"
+def code(text: str, *, marked: bool = False) -> str:
+    """Preformatted text; with ``marked``, what stands between the marks of a context is highlighted."""
+    return f"<pre><code>{_marked(text) if marked else _text(text)}</code></pre>"
 
 
 def difference(text: str) -> str:

@@ -18,7 +18,7 @@ from workbench.engine.scan import blob_batch, scan_batches
 from workbench.errors import UsageError
 from workbench.lab import tables
 from workbench.lab.excerpt import excerpts
-from workbench.lab.masking import Masker
+from workbench.lab.masking import CLOSE, OPEN, Masker
 from workbench.lab.pairpicture import draw
 from workbench.model import Span
 
@@ -50,7 +50,7 @@ class Why:
             [f"… and {len(lines) - MOST_LINES:,} more lines; .lines() has them all"] if len(lines) > MOST_LINES else []
         )
         parts = [tables.note(self.title)] if self.title else []
-        parts += [tables.code("\n".join(self.excerpt))] if self.excerpt else []
+        parts += [tables.code("\n".join(self.excerpt), marked=True)] if self.excerpt else []
         parts += [f'<div style="overflow-x:auto">{picture}</div>' for picture in self.pictures]
         return tables.page(*parts, tables.code("\n".join([*lines[:MOST_LINES], *more])))
 
@@ -96,6 +96,11 @@ def why(text: bytes, compiled: CompiledRules, masker: Masker, *, names: Sequence
     shown: tuple[str, ...] = ()
     if spans:
         hidden = masker.spans([("text", text)])["text"]
-        shown = tuple(f"{line.number or '':>6}  {''.join(t for t, _ in line.pieces)}"
+        shown = tuple(f"{line.number or '':>6}  {''.join(_marked(*piece) for piece in line.pieces)}"
                       for part in excerpts(text, list(spans), hidden) for line in part)
     return Why(title, explain(text, compiled, types=tuple(dict.fromkeys(types))), pictures, shown)
+
+
+def _marked(text: str, is_match: bool) -> str:
+    plain = text.replace(OPEN, "<<").replace(CLOSE, ">>")
+    return f"{OPEN}{plain}{CLOSE}" if is_match else plain

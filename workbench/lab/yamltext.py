@@ -63,6 +63,14 @@ def section_end(text: str, entry: Entry) -> int:
     return _line_end(text, _trimmed(text, entry.start, entry.end))
 
 
+def taken_out(text: str, node: Node | Entry) -> str:
+    """``text`` without the lines of an item of a list or of an entry, and without the empty ones before them."""
+    start, end = (node.start, node.end) if isinstance(node, Entry) else (node.start_mark.index, _end(node))
+    first = text.rfind("\n", 0, start) + 1
+    before, after = text[:first].rstrip("\r\n"), text[_line_end(text, _trimmed(text, start, end)) :]
+    return before + after
+
+
 def _line_end(text: str, at: int) -> int:
     stop = text.find("\n", at)
     return len(text) if stop < 0 else stop
