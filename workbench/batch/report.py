@@ -41,6 +41,7 @@ class BatchReport:
 
     def run(self) -> Lines:
         """Scan and record. A canary that is missed, or a store that cannot be written, stops the notebook here."""
+        charts.warm()
         self.done = report = run(self.planned)
         rate = report.content_bytes / report.seconds / 1e6 if report.seconds else 0.0
         shards = f"{report.shards_done} shards done, {len(report.failures)} failed"
