@@ -133,11 +133,26 @@ def test_an_edit_that_cannot_be_used_changes_nothing(session: Session) -> None:
         {"pattern": "a"},
         {"checksum": "none_such"},
         {"colour": "red"},
+        {"window": "5 lines"},
     ):
         with pytest.raises((RulesError, UsageError)):
             session.edit("acme_token", **fields)
         assert session.files.changed() == []
     assert session.matches().equals(before)
+
+
+@pytest.mark.parametrize("window", ["5 miles", "five lines", "-1 lines", "5", ""])
+def test_a_window_that_is_none_is_one_sentence(session: Session, window: str) -> None:
+    """And not also what follows from it: that a part has lost its pair."""
+    with pytest.raises(UsageError, match="'5 lines'"):
+        session.edit("acme_pair", window=window)
+    assert session.files.changed() == []
+
+
+@pytest.mark.parametrize("row", [3, None, "acme_token", {"type": "acme_token"}, ["a"]])
+def test_what_is_no_row_cannot_be_explained(session: Session, row: object) -> None:
+    with pytest.raises(UsageError, match="a row of matches"):
+        session.explain(row)  # type: ignore[arg-type]
 
 
 def test_names_that_no_rule_has_are_told_with_a_near_one(session: Session) -> None:
@@ -185,6 +200,7 @@ def test_a_corpus_that_goes_away_is_a_sentence(session: Session, corpus: Path) -
         lambda: session.dry_run("acme_token"),
         lambda: session.explain(row),
         lambda: session.sweep("acme_pair"),
+        lambda: session.overview("language"),
     ):
         with pytest.raises(CorpusError, match="not any more") as caught:
             ask()

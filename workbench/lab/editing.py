@@ -210,7 +210,9 @@ def _as_written(field: str, value: Any) -> Any:
         return value
     if isinstance(value, Window):
         return "file" if value.unit == "file" else {value.unit: value.size}
-    words = value.split() if isinstance(value, str) else []
+    if not isinstance(value, str) or value == "file":
+        return value
+    words = value.split()
     if len(words) == 2 and words[0].isdigit() and words[1] in ("lines", "bytes"):
         return {words[1]: int(words[0])}
-    return value
+    raise UsageError(f"Expected window='file', '5 lines' or '200 bytes' but got {value!r}")

@@ -20,6 +20,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.corpora.manifest import MANIFEST_NAME
 from workbench.corpora.reader import Corpus, read_batches
 from workbench.engine.scan import scan_batches
 from workbench.engine.trace import Stage, Trace
@@ -95,6 +96,13 @@ class LabScan:
 
     def __repr__(self) -> str:  # results hold raw tokens
         return f"LabScan({len(self.rules.rules)} rules, {self.blobs:,} blobs, {self.content_bytes:,} bytes)"
+
+
+def check_there(corpus: Corpus) -> None:
+    """Raise CorpusError when an open corpus has gone."""
+    if not (corpus.folder / MANIFEST_NAME).is_file():
+        raise CorpusError(f"Corpus {corpus.folder}: it was there when the session opened it and is not any more. Put it "
+                          "back and run the cell again, or open a session on another one", path=corpus.folder)
 
 
 class CorpusScan:
@@ -195,10 +203,7 @@ class CorpusScan:
         return parts
 
     def _check_still_there(self, parts: Sequence[_Part]) -> None:
-        folder = self._corpus.folder
-        if not (folder / "manifest.json").is_file():
-            raise CorpusError(f"Corpus {folder}: it was there when the session opened it and is not any more. Put it "
-                              "back and run the cell again, or open a session on another one", path=folder)
+        check_there(self._corpus)
         if all(p.failure for p in parts):
             raise ShardError(parts[0].failure)
 

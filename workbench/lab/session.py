@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.corpora.reader import Corpus, check_blob_id
-from workbench.errors import CorpusError, UsageError
+from workbench.errors import UsageError
 from workbench.lab import compare as comparing
 from workbench.lab import dryrun, tables
 from workbench.lab import overview as overviews
@@ -27,7 +27,7 @@ from workbench.lab.holdings import Holdings
 from workbench.lab.masking import Masker
 from workbench.lab.places import Places
 from workbench.lab.rulefiles import RuleFiles
-from workbench.lab.scanning import CorpusScan, LabScan
+from workbench.lab.scanning import CorpusScan, LabScan, check_there
 from workbench.lab.specimens import MatchKey, Specimens
 from workbench.lab.suggestion import Suggestion, suggest
 from workbench.lab.sweep import Sweep
@@ -71,6 +71,7 @@ class Session:
 
     def overview(self, by: overviews.By = "path_class") -> Results:
         """What the corpus holds by ``repository``, ``path_class``, ``language`` or ``source``: blobs and locations."""
+        check_there(self.corpus)
         return overviews.of_corpus(self.corpus, by)
 
     def scan(self, *names: str) -> Session:
@@ -289,9 +290,7 @@ class Session:
 
     def _blob(self, blob_id: str) -> bytes:
         check_blob_id(blob_id)
-        if not (self.corpus.folder / "manifest.json").is_file():
-            folder = self.corpus.folder
-            raise CorpusError(f"Corpus {folder}: it was there when the session opened it and is not any more", path=folder)
+        check_there(self.corpus)
         return self.corpus.blob(blob_id)
 
 

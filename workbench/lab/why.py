@@ -71,11 +71,10 @@ class Asked:
 def asked(row: Row) -> Asked:
     """What a row is about. Raises UsageError for something that is no row of matches, pairs, near misses or
     examples."""
-    values = row.to_dict() if isinstance(row, pd.Series) else dict(row)
+    values = row.to_dict() if isinstance(row, pd.Series) else dict(row) if isinstance(row, Mapping) else {}
     if "blob_id" not in values or "type" not in values:
-        shown = ", ".join(map(str, list(values)[:6])) or "nothing"
         raise UsageError("Expected a row of matches(), pairs() or near_misses(), such as matches().iloc[0], but got "
-                         f"something with {shown}")
+                         + (f"one with {', '.join(map(str, list(values)[:6]))}" if values else f"a {type(row).__name__}"))
     edges = (
         zip(values["starts"], values["ends"], strict=True) if "starts" in values else [(values["start"], values["end"])]
     )
