@@ -1,1 +1,3 @@
-"""Benches: measured ratios, run by hand with ``make bench``; see README.md."""
+"""Benches: speed and memory, measured as ratios within one run; see README.md beside this file."""
+
+import workbench  # noqa: F401  sets Arrow's allocator up, as it does for every command, before Arrow is loaded

@@ -148,6 +148,7 @@ class CompiledRules:
         self.base64_types = frozenset(s.type for s in rules.secret_types.values() if s.base64)
         self.rule_of = rules.rule_of()
         self.places, self._allowed = found.places, found.allowed
+        self._has_beside = ~found.allowed.all(axis=(1, 2))
         self._databases = found.databases
         near = [(k, f.format, f.reach) for k, f in enumerate(self.formats) if f.search == "near"]
         self.sieve = Sieve(near, found.targets, found.lengths)
@@ -180,10 +181,13 @@ class CompiledRules:
         ``values`` are the buffer's bytes (uint8), ``first`` and ``last`` the borders of each hit's blob. It only spares
         confirms: nothing passes that a confirm would refuse, and nothing is refused that it would take.
         """
-        at = ends[:, None] + self.places[None, :]
-        outside = (at < first[:, None]) | (at >= last[:, None])
+        good = np.ones(len(triggers), bool)
+        asked = np.flatnonzero(self._has_beside[triggers])
+        at = ends[asked, None] + self.places[None, :]
+        outside = (at < first[asked, None]) | (at >= last[asked, None])
         bytes_there = np.where(outside, 256, values[np.clip(at, 0, len(values) - 1)])
-        good = self._allowed[triggers[:, None], np.arange(len(self.places))[None, :], bytes_there].all(axis=1)
+        places = np.arange(len(self.places))[None, :]
+        good[asked] = self._allowed[triggers[asked, None], places, bytes_there].all(axis=1)
         left = np.flatnonzero(good)
         good[left] = self.sieve.passes(values, triggers[left], ends[left], first[left], last[left])
         return good
