@@ -121,7 +121,8 @@ def _files(rng: random.Random, size_bytes: int) -> dict[str, bytes]:
     while left > 0:
         is_bundle = rng.random() < 0.002
         content = _source(rng, rng.randrange(1 << 20, 3 << 20) if is_bundle else rng.randrange(200, 20_000))
-        files[f"dist/bundle-{len(files)}.min.js" if is_bundle else f"lib/dir-{len(files) % 30}/file-{len(files)}.js"] = content
+        number = len(files)
+        files[f"dist/bundle-{number}.min.js" if is_bundle else f"lib/dir-{number % 30}/file-{number}.js"] = content
         left -= len(content)
     return files
 

@@ -150,6 +150,13 @@ def test_lines_that_are_no_events_are_counted_once(tmp_path: Path) -> None:
     assert Corpus.open(tmp_path / "corpus").manifest.skipped == {"malformed_event": 7}
 
 
+@pytest.mark.parametrize("lines", [[b"%PDF-1.7", b"stream"], [{"name": "a", "version": "1.0.0"}]])
+def test_a_file_without_any_event_is_none(tmp_path: Path, lines: list[Any]) -> None:
+    report = add(tmp_path, write(tmp_path, *lines, name="report.pdf"))
+    assert (report.files, report.events, report.skipped) == (0, 0, {})
+    assert "Expected events" in report.failures[0][1]
+
+
 def test_long_and_binary_texts_are_left_out(tmp_path: Path) -> None:
     path = write(tmp_path, event("IssuesEvent", {"issue": {"title": "nul\0", "body": "é" * 600, "html_url": WEB}}))
     assert add(tmp_path, path, max_blob_bytes=1000).skipped == {"binary": 1, "too_large": 1}
@@ -212,7 +219,7 @@ def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["corpus", "add-archive", str(path), "--corpus", str(tmp_path / "corpus")])
     assert result.exit_code == 0, result.output
     assert "1 file, 0 more that were there: 2 events, 2 new blobs (0.0 MB), 2 new locations" in result.output
-    assert "1  malformed_event: a line that is no JSON object" in result.output
+    assert "1  malformed_event: a line that is no JSON object with a type" in result.output
     result = CliRunner().invoke(app, ["corpus", "add-archive", "none.gz", "--corpus", str(tmp_path / "corpus")])
     assert (result.exit_code, "none.gz: cannot be read" in result.output) == (1, True)
 

@@ -101,6 +101,21 @@ def test_many_repositories_may_be_listed_in_a_file(tmp_path: Path, workbench: Wo
     assert workbench("add-git", "--corpus", tmp_path / "corpus").returncode == 2
 
 
+@pytest.mark.parametrize("command", ["add-git", "add-npm", "add-archive", "add-table"])
+def test_no_corpus_comes_of_what_cannot_be_read(tmp_path: Path, workbench: Workbench, command: str) -> None:
+    (tmp_path / "report.tgz").write_bytes(b"%PDF-1.7\n")
+    for wrong in ("report.tgz", "nothing.tgz"):
+        done = workbench(command, tmp_path / wrong, "--corpus", tmp_path / "corpus")
+        assert done.returncode == 1 and done.stderr.startswith("Error: ") and wrong in done.stderr
+        assert not (tmp_path / "corpus").exists()
+    # What was in a corpus before stays in it.
+    repo = Repository(tmp_path / "app")
+    repo.commit({"a.py": b"print(1)\n"})
+    workbench("add-git", repo.folder, "--corpus", tmp_path / "corpus")
+    assert workbench(command, tmp_path / "report.tgz", "--corpus", tmp_path / "corpus").returncode == 1
+    assert workbench("verify", tmp_path / "corpus").stdout.startswith("2 files, 2 blobs")
+
+
 def test_limits_are_given_in_mebibytes(tmp_path: Path, workbench: Workbench) -> None:
     repo = Repository(tmp_path / "app")
     repo.commit({"a.txt": b"x" * (1 << 20), "b.txt": b"x" * ((1 << 20) + 1)})

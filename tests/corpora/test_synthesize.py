@@ -27,6 +27,7 @@ from workbench.corpora.synthetic.place import Place
 from workbench.corpora.synthetic.plant import Snippet
 from workbench.corpora.synthetic.truth import LABELS_NAME, Label, read_labels, split_why
 from workbench.corpora.synthetic.validity import found_in, holds
+from workbench.corpora.verify import verify
 from workbench.errors import CorpusError, RulesError, UsageError
 from workbench.rules.judge import compiled, refusal
 from workbench.rules.rule import RuleSet, Window
@@ -308,9 +309,16 @@ def test_a_format_without_samples_is_an_error_and_leaves_no_corpus(tmp_path: Pat
                       "      - {pattern: 'acmn_[a-z]{20}', must_match: ['[0-9]']}\n")
     with pytest.raises(RulesError, match="acme_never"):
         synthesize(broken, tmp_path / "c", blobs=50)
-    assert not (tmp_path / "c" / "manifest.json").exists()
-    assert not (tmp_path / "c" / LABELS_NAME).exists()
-    assert list((tmp_path / "c" / "blobs").iterdir()) == []
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_run_that_was_killed_between_labels_and_manifest_may_be_given_again(tmp_path: Path, rules: RuleSet) -> None:
+    synthesize(rules, tmp_path / "c", blobs=50)
+    (tmp_path / "c" / "manifest.json").unlink()
+    for path in tmp_path.glob("c/*/*"):
+        path.rename(f"{path}.partial")
+    assert synthesize(rules, tmp_path / "c", blobs=50).blobs == 50
+    assert verify(tmp_path / "c").problems == ()
 
 
 def test_a_format_that_no_place_can_hold_is_counted(tmp_path: Path) -> None:

@@ -393,7 +393,7 @@ def test_an_interrupted_command_leaves_nothing_and_the_same_again_completes(tmp_
     path = write(tmp_path, {"code": ["x"], "repo_name": ["r"], "path": ["a"]})
     with pytest.raises(KeyboardInterrupt):
         add(tmp_path, path, in_place=in_place, progress=interrupt)
-    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [".lock", "t.parquet"]
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["t.parquet"]
     assert add(tmp_path, path, in_place=in_place).blobs == 1
 
 

@@ -161,7 +161,7 @@ def test_a_compaction_that_fails_leaves_the_corpus(tmp_path: Path, monkeypatch: 
 
     for what, where in (("save", Manifest), ("sync_folder", journal)):
         monkeypatch.setattr(where, what, full)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(CorpusError, match="cannot be written: no space"):
             compact(tmp_path)
         monkeypatch.undo()
         assert rows(tmp_path) == before

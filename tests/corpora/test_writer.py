@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from tests.corpora.made import write
 from workbench.corpora import journal, parts
+from workbench.corpora.lock import FolderLock
 from workbench.corpora.manifest import Manifest
 from workbench.corpora.reader import Corpus, read_batches
 from workbench.corpora.verify import verify
@@ -184,6 +186,39 @@ def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.undo()
     assert contents(tmp_path) == [b"old"]
     assert [p.name for p in (tmp_path / "blobs").iterdir()] == ["part-00000.parquet"]
+
+
+def test_a_corpus_that_comes_to_nothing_leaves_what_was_there(tmp_path: Path) -> None:
+    for was_there in (False, True):
+        folder = tmp_path / f"corpus-{was_there}"
+        if was_there:
+            folder.mkdir()
+        with pytest.raises(KeyboardInterrupt), CorpusWriter(folder) as writer:
+            writer.add_blob(blob_id_of(b"x"), b"x")
+            raise KeyboardInterrupt
+        assert folder.exists() == was_there and not list(tmp_path.glob("corpus-*/*"))
+
+
+def test_a_lock_whose_file_was_removed_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = FolderLock(tmp_path)
+    real_open = os.open
+
+    def late(*arguments: Any) -> int:  # the holder goes, and takes its file along, after another opened it
+        descriptor = real_open(*arguments)
+        if first_is_held():
+            first.remove()
+            first.release()
+        return descriptor
+
+    def first_is_held() -> bool:
+        return first._descriptor is not None
+
+    monkeypatch.setattr(os, "open", late)
+    second = FolderLock(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(CorpusError, match=f"process {os.getpid()} is writing"):
+        FolderLock(tmp_path)
+    second.release()
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def add_git(
             max_blob_bytes=int(max_blob_mib * (1 << 20)),
             progress=told,
         )
+        if not report.repositories:  # nothing that was named could be read: no corpus comes of it
+            writer.abort()
     typer.echo(
         f"{counted(report.repositories, 'repository')}, {report.unchanged:,} of them with nothing new: "
         f"{counted(report.commits, 'commit')}, {counted(report.blobs, 'new blob')} "
@@ -166,17 +168,19 @@ def _print_skipped(skipped: Mapping[str, int]) -> None:
 def _print_description(found: CorpusDescription) -> None:
     typer.echo(f"{found.name}: {found.made or 'no word of how it was made'}")
     blobs, locations = found.blobs, found.locations
+    names = "repository or package" if found.repositories == 1 else "repositories or packages"
     ratio = f", {found.compression:.1f} times smaller than the content" if found.compression else ""
     typer.echo(
         f"blobs      {blobs.rows:>12,}  {found.content_bytes / 1e6:>12,.1f} MB of content\n"
         f"           {counted(blobs.files, 'file')}, {counted(blobs.row_groups, 'row group')}, "
         f"{blobs.bytes / 1e6:,.1f} MB on disk ({', '.join(blobs.codecs) or 'none'}){ratio}\n"
-        f"locations  {locations.rows:>12,}  in {found.repositories:,} repositories or packages\n"
+        f"locations  {locations.rows:>12,}  in {found.repositories:,} {names}\n"
         f"           {counted(locations.files, 'file')}, {locations.bytes / 1e6:,.1f} MB on disk; "
         f"{found.blobs_without_location:,} blobs have none"
     )
     for title, shares in (("source", found.sources), ("path class", found.path_classes), ("language", found.languages)):
-        typer.echo(f"\n{title:<24}{'blobs':>12}{'locations':>12}{'MB':>12}")
+        if shares:
+            typer.echo(f"\n{title:<24}{'blobs':>12}{'locations':>12}{'MB':>12}")
         for share in shares:
             typer.echo(
                 f"{share.name:<24}{share.blobs:>12,}{share.locations:>12,}{share.content_bytes / 1e6:>12,.1f}"

@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
 
 def add_npm(
     packages: Annotated[
-        list[str] | None, typer.Argument(help="Packages by name, or their .tgz files.", metavar="[NAME[@VERSION]|FILE.tgz]...")
+        list[str] | None,
+        typer.Argument(help="Packages by name, or their .tgz files.", metavar="[NAME[@VERSION]|FILE.tgz]..."),
     ] = None,
     *,
     corpus: CorpusOption,
@@ -53,6 +54,8 @@ def add_npm(
             max_package_bytes=int(max_package_mib * (1 << 20)),
             progress=told,
         )
+        if not report.packages + report.unchanged:  # no corpus comes of it
+            writer.abort()
     typer.echo(
         f"{counted(report.packages, 'package')}, {report.unchanged:,} more that were there: "
         f"{report.unpacked_bytes / 1e6:.1f} MB unpacked, {counted(report.blobs, 'new blob')} "
@@ -80,9 +83,11 @@ def add_archive(
 
     with CorpusWriter(corpus, made="archived events") as writer, _progress("B", unit_scale=True) as told:
         report = add_archives(writer, files, max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
+        if not report.files + report.unchanged:  # no corpus comes of it
+            writer.abort()
     typer.echo(
-        f"{counted(report.files, 'file')}, {report.unchanged:,} more that were there: {counted(report.events, 'event')}, "
-        f"{counted(report.blobs, 'new blob')} ({report.content_bytes / 1e6:.1f} MB), "
+        f"{counted(report.files, 'file')}, {report.unchanged:,} more that were there: "
+        f"{counted(report.events, 'event')}, {counted(report.blobs, 'new blob')} ({report.content_bytes / 1e6:.1f} MB), "
         f"{counted(report.locations, 'new location')}"
     )
     end_ingest(report.skipped, [message for _, message in report.failures])
@@ -123,6 +128,8 @@ def add_table(
     ):
         report = add_tables(writer, files, table_map=table_map, in_place=in_place,
                             max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
+        if not report.files + report.unchanged:  # no corpus comes of it
+            writer.abort()
     typer.echo(
         f"{counted(report.files, 'file')}, {report.unchanged:,} more that were there: {counted(report.rows, 'row')}, "
         f"{counted(report.blobs, 'new blob')} ({report.content_bytes / 1e6:.1f} MB), "

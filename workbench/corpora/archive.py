@@ -66,8 +66,8 @@ def add_archives(
 ) -> ArchiveReport:
     """Take files of events (``.json.gz`` or plain, one JSON object a line) into the corpus of ``writer``.
 
-    Lines that are no events, and texts over ``max_blob_bytes``, are counted as skipped. A file that is damaged or no
-    such archive is a failure of the report, nothing of it is taken, and the others go on. A file whose content the
+    Lines that are no events, and texts over ``max_blob_bytes``, are counted as skipped. A file that is damaged, or has
+    no event at all, is a failure of the report, nothing of it is taken, and the others go on. A file whose content the
     corpus has is not read again. Memory: 400 MB beside the writer's, and 12 bytes for each location of the corpus.
 
     Raises UsageError without files and CorpusError when the corpus cannot be read.
@@ -132,6 +132,11 @@ class _Run:
         if self._located is None:
             self._located = LocatedSet.read(self._writer)
         skipped = self._read(archive, self._located)
+        if archive.events and skipped[MALFORMED] == archive.events:
+            message = (f"{archive.path}: Expected events, one JSON object with a type a line, but got none in "
+                       f"{archive.events} lines. Leave the file out")
+            self._failures.append((str(archive.path), message))
+            return
         earlier = Counter(before.get("skipped", {}) if before is not None else {})
         for reason in earlier | skipped:
             self._writer.skip(reason, skipped[reason] - earlier[reason])
@@ -195,8 +200,8 @@ def _survey(path: Path, key: str) -> _Archive:
     with GzipStream(path, limit_bytes=unpacked_limit(size, most_bytes=_MOST_BYTES)) as stream:
         events = _count_lines(path, iter(stream.read_piece, b""))
         if stream.is_cut:
-            raise CorpusError(f"{path}: unpacks to over {stream.unpacked_bytes} bytes, too much for its {size}. Expected "
-                              "an archive of events", path=path)
+            raise CorpusError(f"{path}: unpacks to over {stream.unpacked_bytes} bytes, too much for its {size}. "
+                              "Expected an archive of events; leave the file out", path=path)
     return _Archive(path, key, events, is_gzipped)
 
 

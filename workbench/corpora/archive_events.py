@@ -84,7 +84,7 @@ WITH lines AS (
     FROM read_ndjson_objects($path, compression = $compression, ignore_errors = true,
                              maximum_object_size = {MOST_LINE_BYTES})
 ), events AS (
-    SELECT f, json IS NULL OR json_type(json) != 'OBJECT' AS is_malformed,
+    SELECT f, json IS NULL OR json_type(json) != 'OBJECT' OR f[1] IS NULL AS is_malformed,
            f[{_FIELDS.index("payload.issue.pull_request.url") + 1}] IS NOT NULL AS is_pull_request,
            CASE WHEN f[1] = 'GollumEvent' THEN from_json(json -> '$.payload.pages', '{_PAGES}') ELSE [] END AS pages
     FROM lines
@@ -95,7 +95,8 @@ WITH lines AS (
     ], {_PAGE_TEXTS})) AS t FROM events
 )
 SELECT t.source AS source, left(coalesce(f[2], ''), {_MOST_NAME}) AS repository,
-       left(coalesce(t.revision, ''), {_MOST_NAME}) AS revision, left(coalesce(t.url, ''), {_MOST_NAME * 8}) AS url, epoch_us(TRY_CAST(f[3] AS TIMESTAMPTZ)) AS created_at,
+       left(coalesce(t.revision, ''), {_MOST_NAME}) AS revision, left(coalesce(t.url, ''), {_MOST_NAME * 8}) AS url,
+       epoch_us(TRY_CAST(f[3] AS TIMESTAMPTZ)) AS created_at,
        CASE WHEN strlen(t.text) <= $max_bytes THEN t.text END AS text
 FROM texts WHERE t.text != ''
 """
@@ -134,9 +135,12 @@ def read_events(path: Path, *, is_gzipped: bool, max_bytes: int) -> Iterator[Eve
                         yield _checked(EventText(*row))
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             is_too_much = "Out of Memory" in str(error)
-            what = f"takes over {_MEMORY} of memory to read" if is_too_much else f"DuckDB cannot read it: {type(error).__name__}"
+            what = f"DuckDB cannot read it: {type(error).__name__}"
+            if is_too_much:
+                what = f"takes over {_MEMORY} of memory to read"
             # Not the error's own words, which may quote the file.
-            raise CorpusError(f"{path}: {what}. Expected events, one JSON object a line; leave the file out", path=path) from None
+            message = f"{path}: {what}. Expected events, one JSON object a line; leave the file out"
+            raise CorpusError(message, path=path) from None
 
 
 def _checked(text: EventText) -> EventText:

@@ -18,6 +18,7 @@ from workbench.corpora.journal import clean, replace_manifest
 from workbench.corpora.locations import location_batches
 from workbench.corpora.lock import FolderLock
 from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, CorpusFile, Manifest
+from workbench.corpora.not_written import NotWritten
 from workbench.corpora.parts import BlobParts, LocationParts
 from workbench.corpora.paths import PATH_CLASS
 from workbench.corpora.reader import Corpus, read_batches
@@ -57,6 +58,8 @@ def compact(
     try:
         clean(root, Manifest.load(root))
         return _Compaction(Corpus.open(root), file_bytes, progress).run()
+    except OSError as error:
+        raise NotWritten(root, error) from error
     finally:
         lock.release()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.corpora.foreign import INDEX
+from workbench.corpora.hashing_file import HashingFile
 from workbench.corpora.manifest import BLOBS_FOLDER, ContentIn, CorpusFile
-from workbench.corpora.parts import HashingFile
 from workbench.corpora.reader import rows_a_batch
 from workbench.corpora.table_rows import TableRows
 from workbench.corpora.writer import CorpusWriter
@@ -73,8 +74,11 @@ class ForeignIndex:
 
     def discard(self) -> None:
         """Delete what was written."""
-        self._file.close()
-        self._partial.unlink(missing_ok=True)
+        self._file.discard()
+        with suppress(Exception):  # or else it tries to end the file when it is collected, and complains
+            self._parquet.close()
+        with suppress(OSError):
+            self._partial.unlink()
 
     def _start_group(self, group: int) -> None:
         self._group = group

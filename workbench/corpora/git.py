@@ -75,7 +75,7 @@ def add_repositories(
     that do not fit together and CorpusError when the corpus cannot be read.
     """
     if not folders:
-        raise UsageError("Expected at least one repository but got none")
+        raise UsageError("Expected at least one repository but got none. Name their folders, or a list of them")
     if name and len(folders) > 1:
         raise UsageError(f"Expected one repository with a name but got {len(folders)} for name={name!r}")
     if max_blob_bytes < 1:
@@ -92,7 +92,8 @@ def read_paths(list_file: Path) -> list[Path]:
     try:
         lines = list_file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{list_file}: cannot be read as text: {error}. Give a list of paths, one a line") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{list_file}: cannot be read as text: {reason}. Give a list of paths, one a line") from error
     return [list_file.parent / line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 

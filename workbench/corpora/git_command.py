@@ -104,7 +104,7 @@ class GitCommand:
 
     @contextmanager
     def _fed(self, ids: list[bytes], *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], _Answers]]:
-        """A git process that is being given ``ids``, and its answers; however the block is left, nothing of it stays."""
+        """A git process that is given ``ids``, and its answers; however the block is left, nothing of it stays."""
         process = self.start(*arguments)
         feeder = threading.Thread(target=_feed, args=(process, ids), daemon=True)
         feeder.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ class HashingFile:
     """A file open for writing that knows the SHA-256 of what it was given."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(path, "wb", buffering=1 << 20)  # noqa: SIM115 - closed by close()
+        self._raw = open(path, "wb", buffering=0)  # noqa: SIM115 - closed by close() or discard()
+        self._file = io.BufferedWriter(self._raw, 1 << 20)
         self._hash = hashlib.sha256()
         self._position = 0
 
@@ -38,6 +40,10 @@ class HashingFile:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+
+    def discard(self) -> None:
+        """Close the file without what is not on its way yet: a full disk would refuse that once more."""
+        self._raw.close()
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()

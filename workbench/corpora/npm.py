@@ -69,7 +69,7 @@ def add_packages(
     Memory: about 200 MB beside the writer's. Raises UsageError for an item that is neither, before anything is done.
     """
     if not items:
-        raise UsageError("Expected at least one package but got none")
+        raise UsageError("Expected at least one package but got none. Name some, their .tgz files, or a list of them")
     for what, value in (("max_blob_bytes", max_blob_bytes), ("max_package_bytes", max_package_bytes)):
         if value < 1:
             raise UsageError(f"Expected {what} over 0 but got {value}")

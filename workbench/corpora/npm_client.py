@@ -18,11 +18,13 @@ from typing import Any
 from workbench.errors import CorpusError, UsageError
 
 _SPEC = re.compile(
-    r"(?P<name>(?:@[A-Za-z0-9][\w.~-]*/)?[A-Za-z0-9][\w.~-]*)(?:@(?P<version>[A-Za-z0-9.*^~<>=|+_-][A-Za-z0-9.*^~<>=|+ _-]*))?",
+    r"(?P<name>(?:@[A-Za-z0-9][\w.~-]*/)?[A-Za-z0-9][\w.~-]*)"
+    r"(?:@(?P<version>[A-Za-z0-9.*^~<>=|+_-][A-Za-z0-9.*^~<>=|+ _-]*))?",
     re.ASCII,
 )
 _EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
+_UNKNOWN = ("E404", "ETARGET", "ENOVERSIONS")
 _TARBALL_ENDINGS = (".tgz", ".tar.gz")
 _MOST_NAME = 214 + 100
 """npm's own limit for a name, and something for a version."""
@@ -74,7 +76,7 @@ def parse_spec(text: str) -> Spec:
 
 def is_tarball(item: str) -> bool:
     """Whether ``item`` names a file rather than a package."""
-    return item.endswith(_TARBALL_ENDINGS)
+    return item.endswith(_TARBALL_ENDINGS) and "://" not in item
 
 
 def read_list(path: Path) -> list[str]:
@@ -85,7 +87,8 @@ def read_list(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as text: {error}. Give a list of packages, one a line") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path}: cannot be read as text: {reason}. Give a list of packages, one a line") from error
     items = []
     for number, line in enumerate(lines, 1):
         item = line.partition("#")[0].strip()
@@ -110,7 +113,8 @@ class NpmClient:
         found = shutil.which(command)
         if found is None:
             raise UsageError(
-                f"Expected the npm client but found no program {command!r} on the PATH. Install Node.js, or give .tgz files"
+                f"Expected the npm client but found no program {command!r} on the PATH. Install Node.js, or give .tgz "
+                "files"
             )
         self._command = found
 
@@ -141,8 +145,8 @@ class NpmClient:
             raise CorpusError(_reason(answer, done))
         entries = list(answer.values()) if isinstance(answer, dict) else answer
         if not isinstance(entries, list) or len(entries) != len(specs):
-            raise CorpusError("npm pack: Expected a JSON list with an entry a package but got something else. Use npm 7 "
-                              "or later")
+            raise CorpusError("npm pack: Expected a JSON list with an entry a package but got something else. Use npm "
+                              "7 or later")
         return [_fetched(entry, folder) for entry in entries]
 
 
@@ -160,12 +164,15 @@ def _fetched(entry: Any, folder: Path) -> Fetched:
 
 
 def _reason(answer: Any, done: subprocess.CompletedProcess[bytes]) -> str:
-    """Why the client failed, in a line, without credentials of an address."""
+    """Why the client failed and what to do, in a line, without credentials of an address."""
     error = answer.get("error") if isinstance(answer, dict) else None
+    advice = "See to npm's own configuration (npm config list), or give its .tgz file"
     if isinstance(error, dict):
+        if error.get("code") in _UNKNOWN:
+            advice = "Check its name and version"
         said = f"{error.get('code') or 'failed'}: {error.get('summary') or error.get('detail') or ''}"
     else:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         said = lines[0] if lines else f"ended with {done.returncode} and said nothing"
     first_line = said.strip().splitlines()[0]
-    return f"npm pack: {_CREDENTIALS.sub('//', first_line).rstrip('.: ')}"
+    return f"npm pack: {_CREDENTIALS.sub('//', first_line).rstrip('.: ')}. {advice}"

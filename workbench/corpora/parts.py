@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from workbench.corpora.columns import numbers, strings
 from workbench.corpora.hashing_file import HashingFile
 from workbench.corpora.manifest import CorpusFile
+from workbench.corpora.not_written import NotWritten
 from workbench.corpora.paths import PATH_CLASS, with_path_class
 from workbench.errors import CorpusError
 from workbench.schemas import BLOBS, LOCATIONS
@@ -65,14 +66,7 @@ class _Parts:
         try:
             self._write_group(batch)
         except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def _cannot_write(self, error: OSError) -> CorpusError:
-        return CorpusError(
-            f"Corpus {self._folder.parent}: {self._folder.name} cannot be written: {error}. What was published before "
-            "stands; make room and add the rest again",
-            path=self._folder.parent,
-        )
+            raise NotWritten(self._folder.parent, error, what=self._folder.name) from error
 
     def _write_group(self, batch: pa.RecordBatch) -> None:
         if self._writer is None:
@@ -96,7 +90,7 @@ class _Parts:
             self._writer.close()
             self._file.close()
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise NotWritten(self._folder.parent, error, what=self._folder.name) from error
         final = self._path.name.removesuffix(_PARTIAL)
         entry = CorpusFile(f"{self._folder.name}/{final}", self._file.hexdigest(), self._rows, self._file.tell())
         self._done.append((self._path, entry))
@@ -120,14 +114,19 @@ class _Parts:
             pass
         self.stop()
         if self._file is not None and self._path is not None:
+            self._file.discard()
             with suppress(Exception):  # or else it tries to end the file when it is collected, and complains
                 self._writer.close()
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+            _delete(self._path)
         self._writer, self._file, self._path = None, None, None
         for partial, _ in self._done:
-            partial.unlink(missing_ok=True)
+            _delete(partial)
         self._done = []
+
+
+def _delete(partial: Path) -> None:
+    with suppress(OSError):  # whoever writes next deletes it
+        partial.unlink()
 
 
 class BlobParts(_Parts):

@@ -38,7 +38,7 @@ SKIP_REASONS: dict[str, str] = {
     DAMAGED: "a place in a package where no sound header stands, or a file that is cut short",
     BOMB: "the rest of a package that unpacks to more than its size allows (--max-package-mib)",
     # Archives of events.
-    MALFORMED: "a line that is no JSON object",
+    MALFORMED: "a line that is no JSON object with a type",
     # Tables.
     NULL_CONTENT: "a row whose content is null",
 }
@@ -47,7 +47,5 @@ SKIP_REASONS: dict[str, str] = {
 
 def explain(skipped: Mapping[str, int]) -> list[str]:
     """A line for each reason: how many, the reason, and what it means if it is one of ``SKIP_REASONS``."""
-    meanings = {reason: SKIP_REASONS.get(reason) for reason in sorted(skipped)}
-    return [
-        f"{skipped[reason]:>14,}  {reason}" + (f": {meaning}" if meaning else "") for reason, meaning in meanings.items()
-    ]
+    meanings = {reason: f": {meaning}" for reason, meaning in SKIP_REASONS.items()}
+    return [f"{count:>14,}  {reason}{meanings.get(reason, '')}" for reason, count in sorted(skipped.items())]

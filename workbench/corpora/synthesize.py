@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workbench.corpora.lock import LOCK_NAME, FolderLock
 from workbench.corpora.manifest import MANIFEST_NAME, Manifest
 from workbench.corpora.synthetic.arrangements import Stage, arrange
 from workbench.corpora.synthetic.deck import PLACES, Card, Deck, FormatKey
@@ -27,7 +28,7 @@ from workbench.corpora.synthetic.hard_negatives import Imitator
 from workbench.corpora.synthetic.noise import NOISE, write_noise
 from workbench.corpora.synthetic.place import Place
 from workbench.corpora.synthetic.plant import Planter, Planting, Snippet
-from workbench.corpora.synthetic.truth import LabelsWriter
+from workbench.corpora.synthetic.truth import LABELS_NAME, LabelsWriter
 from workbench.corpora.synthetic.vocabulary import Vocabulary, styled
 from workbench.corpora.writer import CorpusWriter, blob_id_of
 from workbench.errors import CorpusError, UsageError
@@ -75,12 +76,28 @@ def synthesize(
     size = f"{size_bytes} bytes" if blobs is None else f"{blobs} blobs"
     made = f"synthesized {size} seed={seed} rules={rules.hash} version={_VERSION}"
     about = {"seed": str(seed), "rules_hash": rules.hash, "version": str(_VERSION)}
+    _clear_up(Path(folder))
     with CorpusWriter(folder, made=made) as writer:
-        # Inside the writer, so that a corpus that has a manifest has its labels.
-        with LabelsWriter(folder, made_by=about) as labels:
-            _write_files(rules, writer, labels, seed=f"{_VERSION}:{seed}", size_bytes=size_bytes, blobs=blobs,
-                         progress=progress)
-        return writer.publish()
+        try:
+            # Inside the writer, so that a corpus that has a manifest has its labels.
+            with LabelsWriter(folder, made_by=about) as labels:
+                _write_files(rules, writer, labels, seed=f"{_VERSION}:{seed}", size_bytes=size_bytes, blobs=blobs,
+                             progress=progress)
+            return writer.publish()
+        except BaseException:
+            (Path(folder) / LABELS_NAME).unlink(missing_ok=True)
+            raise
+
+
+def _clear_up(folder: Path) -> None:
+    """Delete the labels that a crash left between them and the manifest."""
+    if (folder / LOCK_NAME).exists():
+        lock = FolderLock(folder)
+        try:
+            if not (folder / MANIFEST_NAME).exists():
+                (folder / LABELS_NAME).unlink(missing_ok=True)
+        finally:
+            lock.release()
 
 
 def _write_files(rules: RuleSet, writer: CorpusWriter, labels: LabelsWriter, *, seed: str, size_bytes: int | None,

@@ -164,4 +164,5 @@ def _microseconds(text: bytes) -> int | None:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """What Arrow says, without the full stop: a sentence follows."""
+    return str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__

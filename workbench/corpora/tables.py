@@ -50,7 +50,8 @@ def parse_map(texts: Iterable[str], *, source: str = "content", is_github: bool 
     for pair in (pair for text in texts for pair in text.split(",") if pair.strip()):
         name, equals, column = (part.strip() for part in pair.partition("="))
         if not equals or name in columns:
-            raise UsageError(f"Expected NAME=COLUMN, each name once, but got {pair.strip()!r}")
+            raise UsageError(f"Expected NAME=COLUMN, each name once, but got {pair.strip()!r}. Write the map as "
+                             "content=COLUMN,repository=COLUMN")
         columns[name] = column
     return TableMap(columns, source, is_github)
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from workbench.corpora.digests import DigestSet
 from workbench.corpora.journal import clean, replace_manifest
 from workbench.corpora.lock import FolderLock
 from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_NAME, CorpusFile, Manifest
+from workbench.corpora.not_written import NotWritten
 from workbench.corpora.parts import BlobParts, LocationParts
 from workbench.errors import CorpusError, UsageError
 from workbench.model import SOURCES, BlobId
@@ -64,16 +66,19 @@ class CorpusWriter:
             raise UsageError(f"Expected sizes over 0 but got {row_group_bytes=} and {file_bytes=}")
         self.folder = Path(folder)
         self._made = made
+        self._is_own_folder = not self.folder.exists()
         self._prepare_folder(beside_others)
         self._lock = FolderLock(self.folder)
         try:
-            is_new = not (self.folder / MANIFEST_NAME).exists()
-            self.manifest = Manifest(name=name or self.folder.resolve().name) if is_new else Manifest.load(self.folder)
+            self._is_new = not (self.folder / MANIFEST_NAME).exists()
+            new = Manifest(name=name or self.folder.resolve().name)
+            self.manifest = new if self._is_new else Manifest.load(self.folder)
             clean(self.folder, self.manifest)
         except BaseException:
             self._lock.release()
             raise
-        self._dirty = is_new
+        self._dirty = self._is_new
+        self._is_closed = False
         self._known: DigestSet | None = None
         self._skipped: Counter[str] = Counter()
         self._repositories: dict[str, Mapping[str, Any]] = {}
@@ -90,8 +95,10 @@ class CorpusWriter:
     ) -> None:
         if kind is None:
             self.close()
-        else:
-            self.abort()
+            return
+        self.abort()
+        if isinstance(error, OSError):  # of a temporary file, say; what the parts meet has been told by them
+            raise NotWritten(self.folder, error) from error
 
     @property
     def known(self) -> DigestSet:
@@ -220,31 +227,52 @@ class CorpusWriter:
                 extra={**old.extra, **self._extra},
             )
             replace_manifest(self.folder, old, self.manifest, self._name_parts)
-        self._dirty = False
+        self._dirty = self._is_new = False
         self._skipped.clear()
         self._repositories.clear()
         self._extra.clear()
         return self.manifest
 
     def close(self) -> Manifest:
-        """Publish, and let the next writer in. Returns the corpus's new manifest."""
+        """Publish, and let the next writer in, unless that has been done. Returns the corpus's new manifest."""
+        if self._is_closed:
+            return self.manifest
         try:
             manifest = self.publish()
+        except OSError as error:
+            self.abort()
+            raise NotWritten(self.folder, error) from error
         except BaseException:
             self.abort()
             raise
+        self._is_closed = True
         self._blobs.stop()
         self._locations.stop()
         self._lock.release()
         return manifest
 
     def abort(self) -> None:
-        """Drop what was added since the last :meth:`publish`, and let the next writer in."""
+        """Drop what was added since the last :meth:`publish`, and let the next writer in.
+
+        Of a new corpus of which nothing was published, nothing stays.
+        """
+        self._is_closed = True
         self._blobs.discard()
         self._locations.discard()
         for partial, _, _ in self._taken:
             partial.unlink(missing_ok=True)
+        if self._is_new:
+            self._take_away()
         self._lock.release()
+
+    def _take_away(self) -> None:
+        """Remove the folders that were made for a corpus that came to nothing, where nobody uses them."""
+        with suppress(OSError):
+            for sub in (BLOBS_FOLDER, LOCATIONS_FOLDER):
+                (self.folder / sub).rmdir()
+            self._lock.remove()
+            if self._is_own_folder:
+                self.folder.rmdir()
 
     def _prepare_folder(self, beside_others: bool) -> None:
         if self.folder.exists() and not self.folder.is_dir():

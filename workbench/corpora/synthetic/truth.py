@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -85,8 +86,7 @@ class LabelsWriter:
         if kind is None:
             self.close()
         else:
-            self._writer.close()
-            self._partial.unlink(missing_ok=True)
+            self._discard()
 
     def add(self, blob_id: str, labels: Iterable[Label]) -> None:
         """The labels of one blob, in any order; they are written by span."""
@@ -101,9 +101,19 @@ class LabelsWriter:
 
     def close(self) -> None:
         """Give the file its name."""
-        self._flush()
-        self._writer.close()
-        os.replace(self._partial, self._path)
+        try:
+            self._flush()
+            self._writer.close()
+            os.replace(self._partial, self._path)
+        except BaseException:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        with suppress(OSError):  # what was wrong is being told already
+            self._writer.close()
+        with suppress(OSError):
+            self._partial.unlink()
 
     def _flush(self) -> None:
         arrays = [pa.array(column, field.type) for column, field in zip(self._columns, LABELS, strict=True)]
