@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -60,7 +61,8 @@ def jupyterlab(folder: Path, environment: dict[str, str], *, corpus: Path | None
     """JupyterLab on ``folder / "files"``; what else it keeps stands in ``folder`` too, and nothing anywhere else."""
     token, port = secrets.token_hex(16), _free_port()
     launch = prepare(corpus, folder=folder / "files", port=port, browser=False)
-    own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA")}
+    own["JUPYTER_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="jupyter")  # a short path: kernels' sockets are in it
     command = [*launch.command, f"--IdentityProvider.token={token}", f"--LabApp.workspaces_dir={folder / 'workspaces'}"]
     log = folder / "jupyter.log"
     with open(log, "w") as out:
@@ -77,6 +79,7 @@ def jupyterlab(folder: Path, environment: dict[str, str], *, corpus: Path | None
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        shutil.rmtree(own["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
 
 
 def _free_port() -> int:

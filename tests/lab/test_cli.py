@@ -71,6 +71,14 @@ def test_an_error_ends_the_command_without_a_traceback(corpus: Path, rules: Path
     assert done.returncode == 2 and done.stderr.startswith("Error: ") and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("runtime", "sockets"), [("/tmp/j", True), ("/home/" + "long" * 20, False)])
+def test_kernels_are_spoken_to_through_sockets_where_their_paths_fit(
+    runtime: str, sockets: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", runtime)
+    assert ("--KernelManager.transport=ipc" in prepare(folder=tmp_path / "work").command) is sockets
+
+
 def test_lab_puts_everything_in_place_and_overwrites_nothing(corpus: Path, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     launch = prepare(corpus, folder=folder, port=8123, browser=False)

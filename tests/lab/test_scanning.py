@@ -67,8 +67,9 @@ def test_an_interrupt_ends_the_scan_and_leaves_the_session_as_it_was(
         lambda: session.scan("acme_pair"),
         lambda: session.sweep("acme_pair"),
     ):
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt) as caught:
             ask()
+        assert len(caught.value._render_traceback_()) == 1, "a notebook shows a sentence"
     monkeypatch.setattr(Specimens, "look", look)
     assert threading.active_count() <= alive + 1
     assert session.matches("acme_token").drop(columns="format").equals(before.drop(columns="format"))

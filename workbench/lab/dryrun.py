@@ -159,12 +159,12 @@ class DryRun:
     def facts(self) -> list[tuple[str, str]]:
         """The dry run in a few lines: (name, value)."""
         t, c, scan = self.totals, self.cost, self.scan
+        found = (f"{t['matches']:,}, of {_counted(t['findings'], 'distinct secret')} in {_counted(t['blobs'], 'blob')} of "
+                 f"{_counted(t['repositories'], 'repository')}; {t['matches_per_gb']:,.0f} a GB")
         rows = [
             ("rule", f"{self.name}{' (edited, not saved)' if self.edited else ''}"),
             ("scanned", scan.told()),
-            ("matches", (f"{t['matches']:,}, of {_counted(t['findings'], 'distinct secret')} in "
-                         f"{_counted(t['blobs'], 'blob')} of {_counted(t['repositories'], 'repository')}; "
-                         f"{t['matches_per_gb']:,.0f} a GB")),
+            ("matches", found if t["matches"] else "none"),
             ("alerts", f"{t['alerts']:,} (distinct; a dry run sends none)"),
         ]
         if scan.rules.pairs:

@@ -98,6 +98,13 @@ class LabScan:
         return f"LabScan({len(self.rules.rules)} rules, {self.blobs:,} blobs, {self.content_bytes:,} bytes)"
 
 
+class Interrupted(KeyboardInterrupt):
+    """A scan was interrupted. A notebook shows the sentence and not what the threads were doing."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted: {self}"]
+
+
 def check_there(corpus: Corpus) -> None:
     """Raise CorpusError when an open corpus has gone."""
     if not (corpus.folder / MANIFEST_NAME).is_file():
@@ -128,7 +135,7 @@ class CorpusScan:
     def run(self, *, progress: bool | None = None) -> list[LabScan]:
         """The scans of all rule sets, in their order. ``progress`` draws a bar on standard error (None: on terminals).
 
-        Raises CorpusError when the corpus has gone meanwhile, ShardError when none of it can be read. KeyboardInterrupt
+        Raises CorpusError when the corpus has gone meanwhile, ShardError when none of it can be read. An interrupt
         ends all threads within one batch and is passed on.
         """
         started = time.perf_counter()
@@ -143,7 +150,10 @@ class CorpusScan:
         else:
             all_bytes = kept.all_bytes
             sources = [_Source(b.nbytes, lambda b=b: iter([b])) for b in kept.batches]
-        parts = self._all(sources, progress)
+        try:
+            parts = self._all(sources, progress)
+        except KeyboardInterrupt:
+            raise Interrupted("The scan was interrupted; the session is as it was before") from None
         scans = [self._scan(k, parts, all_bytes) for k in range(len(self._compiled))]
         for scan, compiled, meter in zip(scans, self._compiled, meters, strict=True):
             scan.trigger_s, scan.confirm_s, scan.hits = compiled.since(meter)

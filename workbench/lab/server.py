@@ -15,12 +15,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_runtime_dir
+
 from workbench.corpora.manifest import Manifest
 from workbench.errors import UsageError
 from workbench.shipped import notebooks_folder
 
 CORPUS_VARIABLE = "WORKBENCH_CORPUS"
 """Names the corpus that the notebooks open, in the environment of their kernels."""
+
+_LONGEST_SOCKET = 100
 
 FIRST_NOTEBOOK = "01_explore_corpus.ipynb"
 
@@ -60,6 +64,8 @@ def prepare(corpus: Path | str | None = None, *, folder: Path | str = "notebooks
         f"--LabApp.user_settings_dir={_settings(place)}",
         f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
     ]
+    if _sockets_fit():
+        command.append("--KernelManager.transport=ipc")
     if port is not None:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if not browser:
@@ -67,6 +73,13 @@ def prepare(corpus: Path | str | None = None, *, folder: Path | str = "notebooks
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return Launch(tuple(command), environment, place)
+
+
+def _sockets_fit() -> bool:
+    """Whether kernels can be spoken to through sockets in Jupyter's own folder, which only its owner can enter, rather
+    than through open ports. The system limits the length of their paths."""
+    name = os.path.join(jupyter_runtime_dir(), f"kernel-{'0' * 36}-ipc-5")
+    return os.name == "posix" and len(os.fsencode(name)) <= _LONGEST_SOCKET
 
 
 def _copy_notebooks(source: Path, place: Path) -> None:
