@@ -34,6 +34,7 @@ class BatchReport:
         self.params = BatchParams.from_mapping(given)
         self.planned: BatchPlan = make_plan(self.params)
         self.done: RunReport | None = None
+        self._alerts: pd.DataFrame | None = None
 
     def plan(self) -> Lines:
         """What is going to be scanned."""
@@ -42,6 +43,7 @@ class BatchReport:
     def run(self) -> Lines:
         """Scan and record. A canary that is missed, or a store that cannot be written, stops the notebook here."""
         charts.warm()
+        self._alerts = None
         self.done = report = run(self.planned)
         rate = report.content_bytes / report.seconds / 1e6 if report.seconds else 0.0
         shards = f"{report.shards_done} shards done, {len(report.failures)} failed"
@@ -102,4 +104,7 @@ class BatchReport:
         return pd.DataFrame(rows, columns=["what", "count", "reason"])
 
     def _open_alerts(self) -> pd.DataFrame:
-        return StoreReader(self.params.store).alerts(state="open").to_pandas()
+        """The store's open alerts as they were when first asked for after the run: all pictures show the same."""
+        if self._alerts is None:
+            self._alerts = StoreReader(self.params.store).alerts(state="open").to_pandas()
+        return self._alerts
