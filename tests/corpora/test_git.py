@@ -388,6 +388,16 @@ def test_a_failure_in_the_middle_is_told_as_it_is_and_leaves_no_process(
     assert not (tmp_path / "corpus").exists()
 
 
+@pytest.mark.usefixtures("_either_way")
+def test_progress_follows_the_blobs_not_the_walk(tmp_path: Path) -> None:
+    repo = Repository(tmp_path / "app")
+    for first in (0, 1500):
+        repo.commit({f"{n}.txt": b"%d" % n for n in range(first, first + 1500)})
+    told: list[tuple[str, int, int]] = []
+    add(tmp_path / "corpus", repo.folder, progress=lambda *what: told.append(what))
+    assert told == [("app", 0, 2), ("app", 0, 2), ("app", 1, 2), ("app", 2, 2)]
+
+
 def test_refresh_reads_only_what_is_new(tmp_path: Path) -> None:
     repo = Repository(tmp_path / "app", remote=REMOTE)
     repo.commit({"a.txt": b"one\n"})

@@ -26,7 +26,7 @@ from workbench.corpora.writer import CorpusWriter, blob_id_of
 _CHUNK_CHANGES = 150_000
 _CHUNK_MESSAGE_BYTES = 32 << 20
 _ROWS_AT_ONCE = 20_000
-_PROGRESS_COMMITS = 250
+_PROGRESS_BLOBS = 1000
 _MAX_TIME = 253_402_300_799
 """The last second of the year 9999: beyond it a commit's time is a mistake, and is left out."""
 
@@ -43,7 +43,7 @@ Row = tuple[str, str, bytes, Stamp]
 """A location in the making: blob id, path as text, path as git has it, commit."""
 
 CommitProgress = Callable[[int, int], None]
-"""Called with (commits done, commits in all)."""
+"""Called with (commits done, commits in all) again and again while blobs are read, for that is what takes long."""
 
 
 @dataclass(slots=True)
@@ -83,11 +83,13 @@ class RepositoryIngest:
         self._rejected = DigestSet()
         # A SHA-256 repository's blobs get their SHA-1 ids only when read; this remembers them, at 200 bytes a blob.
         self._translated: dict[bytes, str | None] | None = {} if objects.id_bytes != 20 else None
+        self._progress: CommitProgress | None = None
+        self._all_commits = 0
         self._start_chunk()
 
     def run(self, history: History, progress: CommitProgress | None = None) -> None:
         """Take in everything ``history`` has."""
-        total = len(history)
+        self._progress, self._all_commits = progress, len(history)
         last, stamp = b"", Stamp("", None, is_commit=False)
         for commit, files in history.walk():
             if commit.commit_id != last:
@@ -95,8 +97,6 @@ class RepositoryIngest:
                 stamp = Stamp(last.hex(), _microseconds(commit.time), is_commit=True)
                 self._add_message(commit.message, stamp)
                 self.counts.commits += 1
-                if progress and self.counts.commits % _PROGRESS_COMMITS == 0:
-                    progress(self.counts.commits, total)
             self._add_files(files, stamp)
         for kind, object_id in history.bare_objects:
             stamp = Stamp(object_id.hex(), None, is_commit=False)
@@ -110,7 +110,13 @@ class RepositoryIngest:
             {MISSING: len(gaps.missing), UNREADABLE: len(gaps.damaged), SUBMODULE: len(gaps.submodules)}
         )
         if progress:
-            progress(total, total)
+            progress(self._all_commits, self._all_commits)
+
+    def _tell(self, share: float) -> None:
+        """Say how far it is, when ``share`` of the chunk's commits count as done."""
+        if self._progress:
+            done = self._finished_commits
+            self._progress(done + int(share * (self.counts.commits - done)), self._all_commits)
 
     def _start_chunk(self) -> None:
         self._blob_ids: list[bytes] = []
@@ -118,6 +124,7 @@ class RepositoryIngest:
         self._stamps: list[Stamp] = []
         self._messages: list[tuple[bytes, Stamp]] = []
         self._message_bytes = 0
+        self._finished_commits = self.counts.commits
 
     def _add_files(self, files: Iterable[tuple[bytes, bytes]], stamp: Stamp) -> None:
         before = len(self._blob_ids)
@@ -216,7 +223,9 @@ class RepositoryIngest:
     def _read_kept(self, wanted: list[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
         """(git's id, content) of each blob; the content is None when it is to be left out, and that is counted."""
         max_bytes = self._max_blob_bytes
-        for git_id, size, content in self._objects.read_blobs(wanted, max_bytes):
+        for at, (git_id, size, content) in enumerate(self._objects.read_blobs(wanted, max_bytes)):
+            if at % _PROGRESS_BLOBS == 0:
+                self._tell(at / len(wanted))
             if content is None:
                 reason = MISSING if size == SIZE_MISSING else UNREADABLE if size < 0 else TOO_LARGE
             else:
