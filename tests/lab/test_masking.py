@@ -40,6 +40,7 @@ def test_a_context_hides_what_no_rule_knows(neighbour: str) -> None:
 @pytest.mark.parametrize("text", [
     "com/amazonaws/services/s3/AmazonS3Client",  # a path is not a token
     "documentFragmentFactory.createElement",  # nor is a long name
+    "TestAwsSecretAccessKey=",  # nor one of short words
     "https://example.org/documentation/getting-started",
     "AWS_SECRET_ACCESS_KEY=",  # the name tells an author what the match is
 ])

@@ -6,13 +6,13 @@ completed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import nbformat
 
 from workbench import errors
 from workbench.batch.params import BatchParams
@@ -52,10 +52,11 @@ def execute(params: BatchParams, *, report: Path | None = None) -> tuple[Path, d
 
 
 def _execute(params: BatchParams, report: Path) -> None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
+    with _without_grammar():
+        import papermill
+        from nbclient.exceptions import DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
+        from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # A kernel on TCP can be listened to by others of this machine; sockets in the user's own folder cannot.
@@ -69,6 +70,21 @@ def _execute(params: BatchParams, report: Path) -> None:
     except DeadKernelError:
         raise StoreError(f"The kernel died (killed, or out of memory). Shards done by then are in {params.store}; "
                          "run the same command again and it goes on with the rest") from None
+
+
+@contextlib.contextmanager
+def _without_grammar() -> Iterator[None]:
+    """Imports as if rfc3987_syntax were not installed: jsonschema would take it in to check addresses, which no notebook's
+    schema asks for, and it builds a parser at import that takes a second."""
+    name = "rfc3987_syntax"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _translated(name: str, text: str, report: Path) -> WorkbenchError:
@@ -89,6 +105,8 @@ def _runs(params: BatchParams) -> list[dict[str, Any]]:
 
 def _tidy(report: Path) -> None:
     """Leave only the last state of progress bars, which rewrote their line a hundred times."""
+    with _without_grammar():
+        import nbformat
     notebook = nbformat.read(report, as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

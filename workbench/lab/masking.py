@@ -36,6 +36,8 @@ _VALUE = re.compile(
     rb"\s{0,3}(?:[:=]|=>)\s{0,3}"
     rb"[\"']([^\"'\s]{6,200})[\"']"
 )
+_WORDS = re.compile(rb"[A-Z]?[a-z]{2,}")
+_LETTERS_A_WORD = 3.5
 _SHORTEST_PIECE, _SHORTEST_LETTERS, _SHORTEST_MIXED = 16, 20, 28
 _RANDOM_BITS = 4.2
 
@@ -168,11 +170,18 @@ def _is_random(run: bytes) -> bool:
     digits = sum(48 <= b <= 57 for b in longest)
     if len(longest) >= _SHORTEST_PIECE and digits:
         return True
-    if len(longest) >= _SHORTEST_LETTERS:
+    if len(longest) >= _SHORTEST_LETTERS and not _is_name(longest):
         changes = sum((a < 91) != (b < 91) for a, b in pairwise(longest))
         if changes > 0.3 * len(longest):
             return True
     return len(run) >= _SHORTEST_MIXED and any(48 <= b <= 57 for b in run) and entropy(run) >= _RANDOM_BITS
+
+
+def _is_name(letters: bytes) -> bool:
+    """Whether they are words run together, each with a capital: ``TestAwsSecretAccessKey``."""
+    words = _WORDS.findall(letters)
+    return (sum(map(len, words)) == len(letters) >= _LETTERS_A_WORD * len(words)
+            and all(set(w.lower()) & set(b"aeiouy") for w in words))
 
 
 def _mask(token: bytes | memoryview) -> str:

@@ -64,7 +64,8 @@ def draw(pair: Pair, row: Mapping, line_starts: Sequence[int]) -> str:
     rows = {name: _TOP + k * _ROW for k, name in enumerate(pair.parts)}
     height = _TOP + len(pair.parts) * _ROW + 46
     firsts = [m for m in parts if m["secret_type"] == pair.parts[0]]
-    body = [_window(pair, m, axis, rows[pair.parts[0]], line_starts) for m in firsts]
+    ink = 0.12 / max(2, len(firsts))  # where all windows lie on each other, boxes are still read
+    body = [_window(pair, m, axis, rows[pair.parts[0]], line_starts, ink) for m in firsts]
     body += [_gap(a, b, axis, n, height) for n, (a, b) in enumerate(pairwise(parts))]
     joined = [tuple(place[k] for k in p["parts"]) for p in row["pairs"]
               if p["pair_type"] == pair.type and all(k in place for k in p["parts"])]
@@ -117,7 +118,7 @@ def _gap(a: Mapping, b: Mapping, axis: _Axis, n: int, height: int) -> str:
                    f"{_text(w)}</text>" for k, w in enumerate(words))
 
 
-def _window(pair: Pair, m: Mapping, axis: _Axis, y: float, line_starts: Sequence[int]) -> str:
+def _window(pair: Pair, m: Mapping, axis: _Axis, y: float, line_starts: Sequence[int], ink: float) -> str:
     """The reach of one first part, as a band."""
     size = pair.window.size
     if pair.window.unit == "file":
@@ -132,7 +133,7 @@ def _window(pair: Pair, m: Mapping, axis: _Axis, y: float, line_starts: Sequence
     if pair.in_order:
         low = axis.at(m["start"])
     size = f'width="{max(2.0, high - low):.1f}" height="{_ROW * len(pair.parts) + 2}"'
-    color = f'fill="{_COLORS[0]}" fill-opacity=".05" stroke="{_COLORS[0]}" stroke-opacity=".35"'
+    color = f'fill="{_COLORS[0]}" fill-opacity="{ink:.3f}" stroke="{_COLORS[0]}" stroke-opacity=".35"'
     return f'<rect x="{low:.1f}" y="{y - 6}" {size} rx="4" {color} stroke-dasharray="1 3"/>'
 
 
