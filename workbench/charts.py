@@ -6,7 +6,6 @@ by vl-convert, to an SVG that stands in the notebook, the report and exported HT
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,11 +38,6 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"Picture({len(self.svg)} characters of SVG)"
-
-
-def warm() -> None:
-    """Start the renderer in a thread of its own: its first picture takes half a second, which a long job before it hides."""
-    threading.Thread(target=render, args=({"data": {"values": []}, "mark": "bar"},), name="charts", daemon=True).start()
 
 
 def render(chart: alt.TopLevelMixin | dict[str, Any]) -> Picture:

@@ -42,7 +42,6 @@ class BatchReport:
 
     def run(self) -> Lines:
         """Scan and record. A canary that is missed, or a store that cannot be written, stops the notebook here."""
-        charts.warm()
         self._alerts = None
         self.done = report = run(self.planned)
         rate = report.content_bytes / report.seconds / 1e6 if report.seconds else 0.0
