@@ -74,6 +74,9 @@ def test_a_window_is_tuned_with_the_slider(place: str, server: Server, page: Pag
     expect(pairs).to_have_text(suggested[0])
     expect(page.locator(".wbs-stale")).to_have_count(0)
     if place == "light":
+        slider.focus()
+        page.keyboard.press("ArrowLeft")  # where there is more to see
+        expect(page.locator(".wbs-stale")).to_have_count(0)
         page.set_viewport_size({"width": 1280, "height": 1200})
         picture("window.png", page.locator(".wbs"))
     rules = load([server.folder / place / "my-rules"])  # with those of the notebook before it, when that was run

@@ -37,7 +37,7 @@ _VALUE = re.compile(
     rb"[\"']([^\"'\s]{6,200})[\"']"
 )
 _WORDS = re.compile(rb"[A-Z]?[a-z]{2,}")
-_LETTERS_A_WORD = 3.5
+_LETTERS_A_WORD = 4
 _SHORTEST_PIECE, _SHORTEST_LETTERS, _SHORTEST_MIXED = 16, 20, 28
 _RANDOM_BITS = 4.2
 
