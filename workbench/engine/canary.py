@@ -10,7 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.engine.compiled import CompiledFormat, CompiledRules
+from workbench.engine.compiled import CompiledFormat, CompiledRules, starts_plain
 from workbench.engine.scan import blob_batch, scan_batches
 from workbench.errors import CanaryMissed
 from workbench.rules.pattern import generate, parse
@@ -96,6 +96,18 @@ def _together(pair: Pair, version: int, formats: dict, compiled: CompiledRules,
     return text, spans
 
 
+def _stands(fmt: CompiledFormat, text: bytes, first: int, start: int, end: int) -> bool:
+    """Whether the format's first match from ``first`` on is the token at ``[start, end)``.
+
+    Behind GitHub's own `before` it is asked with the program that the scan itself will need, not with one more.
+    """
+    if fmt.plain_before:
+        found = fmt.here.match(text, start, len(text)) if starts_plain(memoryview(text), start) else None
+        return found is not None and found.end(1) == end
+    found = fmt.whole.search(text, first, len(text))
+    return found is not None and found.span(fmt.group) == (start, end)
+
+
 def _dressed(fmt: CompiledFormat, compiled: CompiledRules, rng: random.Random, lead: bytes) -> tuple[bytes, int, int]:
     """``lead`` and then a sample with a keyword, `before` and `after` as its format wants them; and its span."""
     secret = compiled.rules.secret_types[fmt.secret_type]
@@ -107,7 +119,6 @@ def _dressed(fmt: CompiledFormat, compiled: CompiledRules, rng: random.Random, l
         after = b"\n" if attempt % 2 == 0 else generate(parse(fmt.format.after), rng)
         head = lead + keyword + before
         text = head + token + after
-        found = fmt.whole.search(text, len(lead), len(text))
-        if found is not None and found.span(fmt.group) == (len(head), len(head) + len(token)):
+        if _stands(fmt, text, len(lead), len(head), len(head) + len(token)):
             return text, len(head), len(head) + len(token)
     return lead + b"\n" + token + b"\n", len(lead) + 1, len(lead) + 1 + len(token)
