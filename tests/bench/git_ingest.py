@@ -5,8 +5,8 @@
 Makes two repositories of so many blobs each: ``evolving`` has files that change over many commits and packs into
 deltas as cloned repositories do; ``wide`` has every blob in a file of its own and few commits. For each it times
 ``git cat-file --batch-all-objects --batch > /dev/null`` and an ingest by the command line, interpreter start and all,
-each in a process of its own, and reads the ingest's peak memory (mapped pack files included) from the system. A third
-measurement refreshes 1,000 repositories that have nothing new.
+each in a process of its own, three times in turns, and gives medians; peak memory (mapped pack files included) is the
+system's word. A third measurement refreshes 1,000 repositories that have nothing new.
 
 Fairness: both read from a warm page cache; cat-file also prints trees, commits and tags, which the ingest has to read
 too; the ingest also finds the first commit of each path and content and writes compressed files with hashes.
@@ -19,6 +19,7 @@ import json
 import os
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from typing import Any, BinaryIO
 WORDS = [f"{a}_{b}" for a in ("get", "set", "load", "store", "user", "path", "node", "cache", "token", "index")
          for b in ("value", "name", "config", "state", "request", "buffer", "offset", "result", "handler", "count")]
 REPOSITORIES = 1000
+ROUNDS = 3
 
 
 def main() -> None:
@@ -55,9 +57,14 @@ def main() -> None:
 def _measure(repository: Path, corpus: Path) -> dict[str, Any]:
     git = ["git", "-C", str(repository), "cat-file", "--batch-all-objects", "--batch"]
     _timed(git)  # warms the page cache
-    git_s, git_cpu_s, _ = _timed(git)
-    shutil.rmtree(corpus, ignore_errors=True)
-    elapsed_s, cpu_s, peak_bytes = _timed(_add_git([repository], corpus))
+    readings, ingests = [], []
+    for _ in range(ROUNDS):
+        readings.append(_timed(git))
+        shutil.rmtree(corpus, ignore_errors=True)
+        ingests.append(_timed(_add_git([repository], corpus)))
+    git_s, git_cpu_s, _ = (statistics.median(figures) for figures in zip(*readings, strict=True))
+    elapsed_s, cpu_s, peak_bytes = (statistics.median(figures) for figures in zip(*ingests, strict=True))
+    ratios = [ingest[0] / reading[0] for reading, ingest in zip(readings, ingests, strict=True)]
     manifest = json.loads((corpus / "manifest.json").read_text())
     content_mb = manifest["content_bytes"] / 1e6
     return {
@@ -68,7 +75,8 @@ def _measure(repository: Path, corpus: Path) -> dict[str, Any]:
         "git_cat_file_cpu_s": round(git_cpu_s, 2),
         "add_git_s": round(elapsed_s, 2),
         "add_git_cpu_s": round(cpu_s, 2),
-        "times_of_git": round(elapsed_s / git_s, 2),
+        "times_of_git": round(statistics.median(ratios), 2),
+        "cpu_times_of_git": round(cpu_s / git_cpu_s, 2),
         "mb_per_cpu_s": round(content_mb / cpu_s, 1),
         "peak_mib": round(peak_bytes / (1 << 20)),
     }
@@ -86,7 +94,8 @@ def _measure_refresh(folder: Path) -> dict[str, Any]:
     repositories = sorted(many.iterdir())
     shutil.rmtree(corpus, ignore_errors=True)
     first_s, _, _ = _timed(_add_git(repositories, corpus))
-    again_s, cpu_s, _ = _timed(_add_git(repositories, corpus))
+    again_s, cpu_s, _ = (statistics.median(figures) for figures in zip(
+        *(_timed(_add_git(repositories, corpus)) for _ in range(ROUNDS)), strict=True))
     return {"repositories": REPOSITORIES, "first_s": round(first_s, 2), "again_s": round(again_s, 2),
             "again_cpu_s": round(cpu_s, 2)}
 

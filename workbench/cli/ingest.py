@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def add_npm(
     packages: Annotated[
         list[str] | None,
-        typer.Argument(help="Packages by name, or their .tgz files.", metavar="[NAME[@VERSION]|FILE.tgz]..."),
+        typer.Argument(help="Packages by name, or their .tgz files.", metavar="NAME[@VERSION]|FILE.tgz"),
     ] = None,
     *,
     corpus: CorpusOption,
