@@ -191,6 +191,14 @@ class Base64Crc:
         return self.prefix + base64.b64encode(text + crc.to_bytes(self.width, "big"))
 
 
+def _unescaped(head: bytes) -> bytes:
+    """``head`` with the equals sign at its end as it was before a properties file or a URL escaped it."""
+    for escaped in (b"\\=", b"%3D", b"%3d"):
+        if head.endswith(escaped):
+            return head.removesuffix(escaped) + b"="
+    return head
+
+
 COMMON: Iterable[Checksum] = (
     TailSum("crc32_base62_body",
             "github.blog 2021-04-05 'Behind GitHub's new authentication token formats'; confirmed on public samples",
@@ -198,7 +206,7 @@ COMMON: Iterable[Checksum] = (
     TailSum("crc32_base36_whole", "docs.gitlab.com routable tokens; confirmed on public samples",
             7, lambda head: to_base(zlib.crc32(head), 7, BASE36)),
     TailSum("crc32_hex_upper_whole", "Atlassian API tokens; confirmed on public samples",
-            8, lambda head: b"%08X" % zlib.crc32(head)),
+            8, lambda head: b"%08X" % zlib.crc32(_unescaped(head))),
     TailSum("crc32_hex_body", "deduced from public samples: CRC-32 of the characters after the prefix",
             8, lambda head: b"%08x" % zlib.crc32(_after_prefix(head.removesuffix(b"_")))),
     TailSum("crc32_hex_whole", "deduced from a public value: CRC-32 of prefix and body",

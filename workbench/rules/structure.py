@@ -57,7 +57,7 @@ def _matches(expression: str, data: bytes) -> bool:
 def completed(text: bytes, rng: random.Random) -> bytes:
     """A JSON object of as many bytes as ``text`` that begins as ``text`` does for as long as that is JSON."""
     size = len(text)
-    for cut in range(size, -1, -1):
+    for cut in range(_readable(text), -1, -1):
         head = text[:cut] or b"{"
         for opening, closing in ((b"", b""), (b"", b'"}'), (b'"', b'"}'), (b"", b'":0}'), (b'"', b'":0}'), (b"", b"}"),
                                  (b',"', b'":0}')):
@@ -71,6 +71,16 @@ def completed(text: bytes, rng: random.Random) -> bytes:
             except ValueError:
                 continue
     return text
+
+
+def _readable(text: bytes) -> int:
+    """How many bytes of ``text`` a JSON text may begin with: no further than its first byte that none may hold."""
+    try:
+        text.decode()
+        good = len(text)
+    except UnicodeDecodeError as error:
+        good = error.start
+    return next((k for k, byte in enumerate(text[:good]) if byte < 0x20 and byte not in b"\t\n\r"), good)
 
 
 def _fill(text: bytes, wanted: Mapping[str, str], rng: random.Random, *, url_safe: bool) -> bytes:
@@ -200,6 +210,23 @@ class Base64Der:
         return base64.b64encode(b"\x30\x82" + (len(data) - 4 + off).to_bytes(2, "big") + data[4:])
 
 
+@dataclass(frozen=True, slots=True)
+class AwsKeyId:
+    """After four characters, 16 letters of base32: an id with 0, 1, 8 or 9 was made up."""
+
+    name: str
+    source: str
+
+    def verify(self, token: bytes) -> bool:
+        return len(token) == 20 and token.startswith((b"AKIA", b"ASIA", b"A3T")) and not set(token[4:]) & set(b"0189")
+
+    def repair(self, token: bytes) -> bytes:
+        return token[:4] + token[4:].translate(bytes.maketrans(b"0189", b"2345"))
+
+    def spoil(self, token: bytes) -> bytes:
+        return token[:-1] + b"1"
+
+
 _IMS = {"x5u": r"ims_na1-key-at-1\.cer"}
 
 STRUCTURES: Iterable[Checksum] = (
@@ -220,4 +247,5 @@ STRUCTURES: Iterable[Checksum] = (
                "[0-9]{10,14}:[\\x00-\\xff]{18,22}"),
     Base64Text("base64_workos", "public samples", b"sk_live_", "key_01[0-9A-HJKMNP-TV-Z]{24},[A-Za-z0-9]{25}"),
     Base64Der("base64_der", "X.690 8.1.3"),
+    AwsKeyId("base32_aws_key_id", "public samples; the base32 holds the account's number"),
 )
