@@ -41,7 +41,7 @@ background:none;border:0;border-bottom:1px solid var(--jp-border-color2,#d0d7de)
 .wb.wb.wb code{font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px;background:none;padding:0;
 color:inherit;white-space:pre-wrap;overflow-wrap:anywhere}
 .wb.wb.wb pre{white-space:pre-wrap;word-break:normal;margin:4px 0}
-.wb.wb mark{background:#ffd33d;color:#1b1f24;border-radius:2px;padding:0 2px}
+.wb.wb mark{background:#ffd33d;color:#1b1f24;border-radius:2px;padding:0 2px;white-space:nowrap}
 .wb.wb .note{color:var(--jp-ui-font-color2,#57606a);margin:2px 0}
 .wb.wb .warn{border-left:3px solid #bf8700;padding-left:8px;margin:4px 0}
 .wb.wb .bad{border-left:3px solid #cf222e;padding-left:8px;margin:4px 0}
