@@ -28,7 +28,9 @@ def tgz(name: str, version: str, files: Mapping[str, bytes]) -> bytes:
     return gzip.compress(tar({"package/package.json": description, **{f"package/{p}": c for p, c in files.items()}}))
 
 
-def header(name: bytes, size: int | bytes, *, kind: bytes = b"0", prefix: bytes = b"", checksum: int | None = None) -> bytes:
+def header(
+    name: bytes, size: int | bytes, *, kind: bytes = b"0", prefix: bytes = b"", checksum: int | None = None
+) -> bytes:
     """One header block, sound unless told otherwise; ``size`` as bytes goes into its field as it is."""
     field = size if isinstance(size, bytes) else b"%011o\0" % size
     block = bytearray(BLOCK)

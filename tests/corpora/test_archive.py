@@ -104,7 +104,10 @@ def test_each_text_has_its_source_and_its_place(tmp_path: Path, given: Any, expe
 
 def test_a_location_says_when_where_and_at_which_commit(tmp_path: Path) -> None:
     review = {"body": "no", "html_url": f"{WEB}/pull/2#r1", "commit_id": "c" * 40}
-    add(tmp_path, write(tmp_path, event("PullRequestReviewEvent", {"review": review}, created_at="2024-05-01T12:00:00+02:00")))
+    add(
+        tmp_path,
+        write(tmp_path, event("PullRequestReviewEvent", {"review": review}, created_at="2024-05-01T12:00:00+02:00")),
+    )
     (row,) = Corpus.open(tmp_path / "corpus").locations().to_pylist()
     assert (row["repository"], row["revision"], row["url"]) == ("acme/kit", "c" * 40, f"{WEB}/pull/2#r1")
     assert row["committed_at"].isoformat() == "2024-05-01T10:00:00+00:00"

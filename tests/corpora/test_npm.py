@@ -236,8 +236,13 @@ def test_package_urls() -> None:
 
 
 @settings(max_examples=200)
-@given(parts=st.lists(st.text(st.sampled_from("aZ9._~-+ @é%"), min_size=1, max_size=6).filter(lambda p: p not in (".", "..")),
-                      min_size=1, max_size=4))
+@given(
+    parts=st.lists(
+        st.text(st.sampled_from("aZ9._~-+ @é%"), min_size=1, max_size=6).filter(lambda p: p not in (".", "..")),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_package_urls_of_files_are_the_librarys(parts: list[str]) -> None:
     path = "/".join(parts)
     expected = PackageURL(type="npm", namespace="@a", name="b", version="1.0.0", subpath=path).to_string()

@@ -131,7 +131,9 @@ def check_labels(made: Made, rules: RuleSet) -> int:
         fit = [f for f in formats if compiled(f.pattern).fullmatch(token) and refusal(f, token) is None]
         assert fit, f"{label.why}: no token of {label.type}"
         if split_why(label.why)[2] in ("", CRLF) and split_why(label.why)[0] != "kubernetes secret":
-            assert any(holds(f, content, label.start, label.end) for f in fit), f"{label.why}: {label.type} does not hold"
+            assert any(holds(f, content, label.start, label.end) for f in fit), (
+                f"{label.why}: {label.type} does not hold"
+            )
     return count
 
 
@@ -381,7 +383,9 @@ def test_a_variant_moves_every_label_with_its_token(texts: list[str], variant: s
     document = Document(_DOTENV, _FILLER)
     for k, text in enumerate(texts):
         head, token = f"{text}=".encode(), b"acmt%08d" % k
-        document.add(Snippet(head + token + b"\n", (Label(len(head), len(head) + 12, "acme_t", True, "dotenv", "match"),)))
+        document.add(
+            Snippet(head + token + b"\n", (Label(len(head), len(head) + 12, "acme_t", True, "dotenv", "match"),))
+        )
     finished = document.finish(variant, rules)
     for k, label in enumerate(finished.labels):
         assert token_of(finished.content, label) == b"acmt%08d" % k

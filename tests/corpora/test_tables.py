@@ -143,7 +143,9 @@ ROW: dict[str, Any] = {"content": ["x"], "repo_name": ["acme/kit"], "path": ["li
     ],
 )
 @MODES
-def test_known_data_sets_need_no_map(tmp_path: Path, columns: dict[str, Any], place: tuple[str, ...], in_place: bool) -> None:
+def test_known_data_sets_need_no_map(
+    tmp_path: Path, columns: dict[str, Any], place: tuple[str, ...], in_place: bool
+) -> None:
     assert add(tmp_path, write(tmp_path, columns), in_place=in_place).failures == ()
     corpus = opened(tmp_path, in_place)
     assert (contents(corpus), places(corpus)) == ([b"x"], [place])
@@ -236,12 +238,17 @@ def test_left_in_place_or_copied_the_blobs_are_the_same(
 
 
 def scanned(corpus: Corpus, rules: CompiledRules) -> list[dict[str, Any]]:
-    return [row for shard in corpus.shards() for out in scan_batches(read_batches(shard), rules) for row in out.to_pylist()]
+    return [
+        row for shard in corpus.shards() for out in scan_batches(read_batches(shard), rules) for row in out.to_pylist()
+    ]
 
 
 def test_a_scan_finds_the_same_in_place(tmp_path: Path, house: CompiledRules, filled: Callable[..., Any]) -> None:
     texts = [filled("a = {acme_token:a}\n", seed).content for seed in range(3)] + [b"nothing\n"]
-    path = write(tmp_path, {"code": pa.array(texts, pa.string()).cast(pa.string_view()), "repo_name": ["r"] * 4, "path": list("abcd")})
+    path = write(
+        tmp_path,
+        {"code": pa.array(texts, pa.string()).cast(pa.string_view()), "repo_name": ["r"] * 4, "path": list("abcd")},
+    )
     for in_place in (False, True):
         add(tmp_path, path, in_place=in_place)
     left = opened(tmp_path, True)
@@ -285,7 +292,9 @@ def test_in_place_means_inside_the_folder(tmp_path: Path) -> None:
     folder = tmp_path / "inside"
     folder.mkdir()
     report = add(folder, outside, in_place=True)
-    assert [why.partition(": ")[2][:45] for _, why in report.failures] == ["Expected a file inside the corpus's folder " + str(folder)[:2]]
+    assert [why.partition(": ")[2][:45] for _, why in report.failures] == [
+        "Expected a file inside the corpus's folder " + str(folder)[:2]
+    ]
     # A link is how it gets there.
     (folder / "link.parquet").symlink_to(outside)
     assert add(folder, folder / "link.parquet", in_place=True).blobs == 1

@@ -87,8 +87,8 @@ def add_archive(
             writer.abort()
     typer.echo(
         f"{counted(report.files, 'file')}, {report.unchanged:,} more that were there: "
-        f"{counted(report.events, 'event')}, {counted(report.blobs, 'new blob')} ({report.content_bytes / 1e6:.1f} MB), "
-        f"{counted(report.locations, 'new location')}"
+        f"{counted(report.events, 'event')}, {counted(report.blobs, 'new blob')} "
+        f"({report.content_bytes / 1e6:.1f} MB), {counted(report.locations, 'new location')}"
     )
     end_ingest(report.skipped, [message for _, message in report.failures])
 

@@ -35,14 +35,14 @@ _STREAM_BUFFER_BYTES = 1 << 20
 
 
 def check_foreign(root: Path, content_in: ContentIn) -> None:
-    """Raise CorpusError unless the foreign file of the corpus in ``root`` is there, and as it was when it was indexed."""
+    """Raise CorpusError unless the foreign file of the corpus in ``root`` is there and as it was when indexed."""
     path = root / content_in.path
     again = "Restore the file, or index it in a new corpus with `workbench corpus add-table --in-place`"
     try:
         size = path.stat().st_size
         if size != content_in.bytes:
-            raise CorpusError(f"{path}: Expected {content_in.bytes} bytes but got {size}: the file was changed. {again}",
-                              path=path)
+            changed = f"Expected {content_in.bytes} bytes but got {size}: the file was changed"
+            raise CorpusError(f"{path}: {changed}. {again}", path=path)
         with pq.ParquetFile(path, pre_buffer=False) as parquet:
             _column(content_in, parquet.schema_arrow)
     except (pa.ArrowException, OSError, UsageError) as error:

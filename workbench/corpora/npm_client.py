@@ -64,7 +64,7 @@ class NotFetched:
 
 
 def parse_spec(text: str) -> Spec:
-    """``NAME`` or ``NAME@VERSION`` as npm writes them. Raises UsageError for anything else, whatever npm makes of it."""
+    """``NAME`` or ``NAME@VERSION`` as npm writes it. Raises UsageError for anything else, whatever npm makes of it."""
     match = _SPEC.fullmatch(text)
     if match is None or len(text) > _MOST_NAME or match["name"].endswith(".tar"):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A package is a tarball of npm's: what it is called, which version it is, and its files, surveyed before they are read.
+"""A package is a tarball of npm's: its name, its version and its files, surveyed before they are read.
 
 A survey reads all of a tarball once. What it cannot read to its end is refused whole: the file was damaged on its way,
 and the same command completes the corpus when it is sound. What its publisher put into it, however odd, is taken or

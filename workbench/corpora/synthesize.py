@@ -1,5 +1,5 @@
-"""Synthesis makes a labelled corpus: files as repositories have them, with valid tokens of every type and pair of a rule
-set in them, strings that only look like tokens, and ``labels.parquet``, which says what stands where.
+"""Synthesis makes a labelled corpus: files as repositories have them, with valid tokens of every type and pair of a
+rule set in them, strings that only look like tokens, and ``labels.parquet``, which says what stands where.
 
 The same rule set, seed and size give the same files and labels on every machine. Names are made up
 (``example-org``), addresses lead nowhere, and no token was ever issued by anyone.
@@ -60,9 +60,9 @@ def synthesize(
 ) -> Manifest:
     """Write a labelled corpus of about ``size_bytes`` of content, or of ``blobs`` files, to ``folder``.
 
-    Files have 200 bytes to 200 kB, a few some megabytes; when ``size_bytes`` is too little for one round of every format
-    and every pair at that, they are made smaller. A format that could not be planted anywhere is counted in the
-    manifest's ``skipped``. ``progress`` draws a bar on standard error. Memory: that of a corpus writer and about 100 MB.
+    Files have 200 bytes to 200 kB, a few some megabytes; when ``size_bytes`` is too little for one round of every
+    format and every pair at that, they are made smaller. A format that could not be planted anywhere is counted in the
+    manifest's ``skipped``. ``progress`` draws a bar on standard error. Memory: a corpus writer's and about 100 MB.
 
     Raises UsageError unless exactly one size over 0 is given, CorpusError for a folder that already is a corpus, and
     RulesError for a format of which no sample can be made.
@@ -71,8 +71,8 @@ def synthesize(
     if len(given) != 1 or given[0] < 1:
         raise UsageError(f"Expected one of size_bytes and blobs, over 0, but got {size_bytes=} and {blobs=}")
     if (Path(folder) / MANIFEST_NAME).exists():
-        raise CorpusError(f"Corpus {folder}: there is a corpus already, and labels must be of all its files. Choose a new "
-                          "or an empty folder", path=folder)
+        raise CorpusError(f"Corpus {folder}: there is a corpus already, and labels must be of all its files. Choose a "
+                          "new or an empty folder", path=folder)
     size = f"{size_bytes} bytes" if blobs is None else f"{blobs} blobs"
     made = f"synthesized {size} seed={seed} rules={rules.hash} version={_VERSION}"
     about = {"seed": str(seed), "rules_hash": rules.hash, "version": str(_VERSION)}
@@ -109,8 +109,8 @@ def _write_files(rules: RuleSet, writer: CorpusWriter, labels: LabelsWriter, *, 
     bench = Bench(rules, seed, most_file_bytes=most, large_files=not size_bytes or size_bytes >= _LEAST_FOR_LARGE_BYTES)
     addresses = _Addresses(seed)
     written = 0
-    bar = tqdm(total=size_bytes or blobs, unit="B" if size_bytes else " files", unit_scale=bool(size_bytes), leave=False,
-               disable=not progress, file=sys.stderr, desc="synthesize")
+    bar = tqdm(total=size_bytes or blobs, unit="B" if size_bytes else " files", unit_scale=bool(size_bytes),
+               leave=False, disable=not progress, file=sys.stderr, desc="synthesize")
     with bar:
         for made in bench.files(deck):
             blob_id = blob_id_of(made.file.content)

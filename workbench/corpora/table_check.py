@@ -26,7 +26,7 @@ _MOST_RATIO = 1000
 
 
 class TableChecker:
-    """Checks files one after the other; a context manager. The process starts with the first, and anew when one ends it."""
+    """Checks files one after the other, in a process that is started anew when a file ends it. A context manager."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None

@@ -222,7 +222,7 @@ class _Run:
 def _locations(
     rows: TableRows, blob_ids: list[str | None], table_map: TableMap, path: Path, number: int
 ) -> list[Row]:
-    """The places of a piece of a file, of which the first row is row ``number``; those of contents left out excepted."""
+    """The places of a piece of a file, whose first row is row ``number``; those of contents left out excepted."""
     nothing = [""] * len(blob_ids)
     repositories = rows.places.get("repository", [path.name] * len(blob_ids))
     paths = rows.places.get("path", [f"row {number + at}" for at in range(len(blob_ids))])

@@ -1,4 +1,4 @@
-"""Table rows are what a mapped Parquet file gives: contents with the places they come from, a bounded piece at a time."""
+"""Table rows are what a mapped Parquet file gives: contents with the places they come from, a piece at a time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def open_table(path: Path) -> pq.ParquetFile:
     except MemoryError:
         raise
     except _UNREADABLE as error:
-        raise CorpusError(f"{path}: not a whole Parquet file: {_first_line(error)}. Copy it again", path=path) from error
+        message = f"{path}: not a whole Parquet file: {_first_line(error)}. Copy it again"
+        raise CorpusError(message, path=path) from error
 
 
 def read_rows(parquet: pq.ParquetFile, columns: dict[str, Column], path: Path) -> Iterator[TableRows]:

@@ -38,8 +38,8 @@ class TableMap:
         unknown = [name for name in self.columns if name not in known]
         if unknown or CONTENT not in self.columns or not all(self.columns.values()):
             got = ",".join(f"{name}={column}" for name, column in self.columns.items()) or "nothing"
-            raise UsageError(f"Expected a map of content and any of {', '.join(PLACES)} to columns but got {got}. Write "
-                             "it as content=COLUMN,repository=COLUMN")
+            raise UsageError(f"Expected a map of content and any of {', '.join(PLACES)} to columns but got {got}. "
+                             "Write it as content=COLUMN,repository=COLUMN")
         if self.source not in SOURCES:
             raise UsageError(f"Expected one of {', '.join(SOURCES)} but got source={self.source!r}")
 
@@ -84,7 +84,8 @@ SHAPES: tuple[Shape, ...] = (
     Shape("BigQuery github_repos.sample_contents",
           {"content": "content", "repository": "sample_repo_name", "path": "sample_path", "revision": "sample_ref"}),
     Shape("BigQuery github_repos.contents", {"content": "content"}, marks=("id", "binary", "copies"), is_github=False),
-    Shape("BigQuery github_repos.contents with files", {"content": "content", "repository": "repo_name", "path": "path"},
+    Shape("BigQuery github_repos.contents with files",
+          {"content": "content", "repository": "repo_name", "path": "path"},
           optional={"revision": "ref"}),
     Shape("BigQuery github_repos.commits",
           {"content": "message", "repository": "repo_name", "revision": "commit"}, marks=("tree", "parent"),
@@ -105,8 +106,8 @@ def recognise(schema: pa.Schema, path: Path) -> TableMap:
     names = set(schema.names)
     fitting = [shape for shape in SHAPES if names.issuperset(column.partition(".")[0] for column in shape.required)]
     if not fitting:
-        raise UsageError(f"{path}: Expected a known data set but got the columns {_shown(schema)}. Say what they are with "
-                         "--map content=COLUMN,repository=COLUMN,path=COLUMN")
+        raise UsageError(f"{path}: Expected a known data set but got the columns {_shown(schema)}. Say what they are "
+                         "with --map content=COLUMN,repository=COLUMN,path=COLUMN")
     shape = max(fitting, key=lambda shape: len(shape.required))
     optional = {name: column for name, column in shape.optional.items() if _find(schema, column) is not None}
     return TableMap({**shape.needs, **optional}, shape.source, shape.is_github)
@@ -133,7 +134,8 @@ def resolve(table_map: TableMap, schema: pa.Schema, path: Path) -> dict[str, Col
             raise UsageError(f"{path}: Expected a column {column!r} for {name} but got {_shown(schema)}. Correct --map")
         if not _is_of_use(name, at.type):
             kind = "text or bytes" if name == CONTENT else "a time" if name == "committed_at" else "text"
-            raise UsageError(f"{path}: Expected {kind} in column {column!r} for {name} but got {at.type}. Correct --map")
+            got = f"Expected {kind} in column {column!r} for {name} but got {at.type}"
+            raise UsageError(f"{path}: {got}. Correct --map")
         found[name] = at
     return found
 
