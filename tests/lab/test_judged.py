@@ -37,7 +37,7 @@ def test_verdicts_become_precision_and_recall(session: Session, tmp_path: Path) 
     judge_all(triage(session, "acme_pair", store=store, sample=None, reviewer="ann"),
               lambda item: "false" if "dump/" in item["path"] else "true")
     session.revert()  # labels were given under another window, and hold
-    sweep = judged(session.sweep("acme_pair"), store)
+    sweep = session.sweep("acme_pair", store=store)
     near, whole = sweep.at("5 lines"), sweep.at("file")
     assert (near["right"], near["wrong"], near["precision"], near["recall"]) == (NEAR, 0, 1, 1)
     assert (whole["right"], whole["wrong"]) == (NEAR, FAR) and whole["precision"] == NEAR / (NEAR + FAR)
@@ -51,7 +51,7 @@ def test_unsure_and_taken_back_verdicts_do_not_count(session: Session, tmp_path:
     for verdict in ("true", "unsure", "false"):
         widget._receive(widget, {"do": "judge", "key": widget.view["item"]["key"], "verdict": verdict}, [])
     widget._receive(widget, {"do": "undo"}, [])
-    figures = judged(session.sweep("acme_pair"), store).at("file")
+    figures = session.sweep("acme_pair", store=store).at("file")
     assert (figures["right"], figures["wrong"]) == (1, 0)
 
 

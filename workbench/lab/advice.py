@@ -115,7 +115,7 @@ def _why_not(sizes: np.ndarray, unit: WindowUnit) -> str:
     at = int(ratios.argmax())
     return (f"{at + 1:,} of {len(sizes):,} distinct pairs need {int(sizes[at]):,} {unit} or fewer, but the other "
             f"{len(sizes) - at - 1:,}, which need {int(sizes[at + 1]):,} and more, are too many to leave out unseen. Judge "
-            "some in triage: labels say which they are.")
+            "some in triage, then sweep again with store=…: the verdicts say which are right.")
 
 
 def _after(size: int, edges: Sequence[int]) -> int:

@@ -146,11 +146,11 @@ class Session:
         old, new = self._run([before, after], differences.look)
         return comparing.compare(old, new, differences, self.places)
 
-    def sweep(self, name: str, *, truth: PairTruth | None = None) -> Sweep:
+    def sweep(self, name: str, *, store: Path | str | None = None, truth: PairTruth | None = None) -> Sweep:
         """Every window of a pair from one scan; see :class:`workbench.lab.sweep.Sweep`.
 
-        Where the corpus carries labels, or ``truth`` is given, with precision and recall. Raises UsageError for what is
-        no pair.
+        Where the corpus carries labels, ``store`` holds verdicts given in triage, or ``truth`` is given, with precision
+        and recall. Raises UsageError for what is no pair, or when none of its pairs was judged in ``store``.
         """
         rules = self.files.rule(name)
         if name not in rules.pairs:
@@ -159,7 +159,12 @@ class Session:
         specimens = Specimens(self.masker, most=4_000)
         scan = self._run([at_file(rules, name)], specimens.look)[0]
         known = truth or planted_pairs(self.corpus, name)
-        return Sweep(rules.pairs[name], scan, flatten(scan.results), specimens.contexts, self.places, truth=known)
+        sweep = Sweep(rules.pairs[name], scan, flatten(scan.results), specimens.contexts, self.places, truth=known)
+        if store is None:
+            return sweep
+        from workbench.lab.judged import judged  # the store's database is slow to import, and few sessions have one
+
+        return judged(sweep, store)
 
     def why(self, text: str | bytes, *names: str) -> explaining.Why:
         """What becomes of every candidate in a text, or in the blob of the corpus with that id; pairs are drawn.
