@@ -138,3 +138,8 @@ def test_every_command_has_help(tmp_path: Path, workbench: Workbench) -> None:
         assert workbench(command, "--help").returncode == 0
     write(tmp_path, [b"a"])
     assert workbench("info", tmp_path, "--largest", "-1").returncode == 2
+
+
+def test_a_synthesized_corpus_has_one_size(tmp_path: Path, workbench: Workbench) -> None:
+    done = workbench("synthesize", tmp_path / "corpus", "--size-mb", 1, "--blobs", 5)
+    assert (done.returncode, done.stderr) == (2, "Error: Expected --size-mb or --blobs but got both. Give one\n")

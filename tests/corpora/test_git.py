@@ -254,6 +254,14 @@ def test_two_folders_of_one_name_are_not_mixed_up(tmp_path: Path) -> None:
     assert {r["repository"] for r in rows(tmp_path / "corpus")} == {"a/app", "b/app"}
 
 
+def test_a_folder_named_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repository(tmp_path / "app")
+    repo.commit({"a.txt": b"a\n"})
+    monkeypatch.chdir(tmp_path)
+    report = add(tmp_path / "corpus", Path("app"), repo.folder, tmp_path / "app" / ".." / "app")
+    assert (report.repositories, report.locations) == (1, 2)
+
+
 def test_wikis_and_gists(tmp_path: Path) -> None:
     wiki = Repository(tmp_path / "wiki", remote="https://github.com/acme/app.wiki.git")
     page = wiki.commit({"How To.md": b"# How\n", "image.txt": b"no page\n"}, message="a page")

@@ -195,6 +195,20 @@ def test_names_of_any_kind_and_what_is_no_address(tmp_path: Path) -> None:
 
 
 @MODES
+def test_a_corrected_map_is_not_taken_for_the_same_again(tmp_path: Path, in_place: bool) -> None:
+    path = write(tmp_path, {"code": ["x"], "who": ["acme/kit"], "where": ["a.py"]})
+    first = add(tmp_path, path, in_place=in_place, table_map=parse_map(["content=code"]))
+    corrected = parse_map(["content=code,repository=who,path=where"])
+    second = add(tmp_path, path, in_place=in_place, table_map=corrected)
+    assert (first.blobs, second.files, second.blobs, second.locations) == (1, 1, 0, 1)
+    assert [p[:3] for p in places(opened(tmp_path, in_place))] == [("t.parquet", "", "row 0"), ("acme/kit", "", "a.py")]
+    assert add(tmp_path, path, in_place=in_place, table_map=corrected).unchanged == 1
+    as_github = parse_map(["content=code,repository=who,path=where"], source="wiki_content", is_github=True)
+    assert add(tmp_path, path, in_place=in_place, table_map=as_github).locations == 1
+    assert verify(tmp_path if in_place else tmp_path / "corpus").problems == ()
+
+
+@MODES
 def test_what_does_not_count_is_counted_and_twins_are_one_blob(tmp_path: Path, in_place: bool) -> None:
     columns = {"content": [b"kept", b"nul\0", None, b"x" * 100, b"kept", b"kept"], "repo_name": ["r"] * 6,
                "path": ["a", "b", "c", "d", "e", "a"]}

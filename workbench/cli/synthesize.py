@@ -26,9 +26,12 @@ def synthesize(
     The labels go into labels.parquet beside the manifest; workbench corpus measure reads them.
     """
     from workbench.corpora.synthesize import synthesize as make
+    from workbench.errors import UsageError
     from workbench.rules.cached import load
     from workbench.shipped import rules_folder
 
+    if size_mb is not None and blobs is not None:
+        raise UsageError("Expected --size-mb or --blobs but got both. Give one")
     megabytes = DEFAULT_SIZE_MB if size_mb is None and blobs is None else size_mb
     size_bytes = None if megabytes is None else int(megabytes * 1_000_000)
     manifest = make(load(rules or [rules_folder()]), folder, seed=seed, size_bytes=size_bytes, blobs=blobs,

@@ -8,6 +8,7 @@ only commits that cannot be reached from there.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -68,7 +69,7 @@ def add_repositories(
     """Take repositories (work trees or bare) into the corpus of ``writer``, or what is new in them since last time.
 
     ``kind`` says that they are wikis or gists where their remotes do not; ``name`` is for one repository without a
-    remote. Blobs over ``max_blob_bytes``, binary ones and LFS pointers are counted as skipped. The corpus is published
+    remote. A folder that is named twice counts once. Blobs over ``max_blob_bytes``, binary ones and LFS pointers are counted as skipped. The corpus is published
     after each repository that brings it past another gigabyte, so that a crash costs little.
 
     A repository that cannot be read is a failure of the report and the others go on. Raises UsageError for arguments
@@ -81,7 +82,10 @@ def add_repositories(
     if max_blob_bytes < 1:
         raise UsageError(f"Expected max_blob_bytes over 0 but got {max_blob_bytes}")
     with libgit_settings():
-        return _Run(writer, kind, name, max_blob_bytes).add(folders, progress)
+        distinct: dict[str, Path] = {}
+        for folder in folders:
+            distinct.setdefault(os.path.realpath(folder), folder)
+        return _Run(writer, kind, name, max_blob_bytes).add(list(distinct.values()), progress)
 
 
 def read_paths(list_file: Path) -> list[Path]:

@@ -72,7 +72,7 @@ def add_tables(
     file's name stands for it, without a ``path`` the number of the row. Rows whose content is null, binary or over
     ``max_blob_bytes`` are counted as skipped. A file that is damaged, or has other columns, is a failure of the report
     and nothing of it is taken: ``checker`` finds out first (default: one of the call's own). A file whose content the
-    corpus has is not read again. Memory: what the checker may take beside the writer's, at the very most, and 12 bytes
+    corpus has is not read again, unless under another map, which adds locations to those that it has. Memory: what the checker may take beside the writer's, at the very most, and 12 bytes
     for each location of the corpus.
 
     Raises UsageError without files and CorpusError when the corpus cannot be read.
@@ -138,7 +138,7 @@ class _Run:
             ForeignIndex.check_place(self._writer.folder, path)
         key = f"table:{sha256_of(path)}"
         before = self._states.get(key)
-        if before is not None and before.get("max_blob_bytes", 0) >= self._max_blob_bytes:
+        if before is not None and before.get("max_blob_bytes", 0) >= self._max_blob_bytes and self._is_mapped(before):
             return None
         self._checker.check(path, self._map)
         with open_table(path) as parquet:
@@ -146,6 +146,11 @@ class _Run:
         table_map = self._map if self._map is not None else recognise(schema, path)
         columns = resolve(table_map, schema, path)
         return _Table(path, key, table_map, columns)
+
+    def _is_mapped(self, before: Mapping[str, Any]) -> bool:
+        """Whether a file was read before as it would be now; a map of one's own may have been corrected since."""
+        wanted = self._map
+        return wanted is None or wanted.state() == {name: before.get(name) for name in wanted.state()}
 
     def _add_table(self, table: _Table | None) -> None:
         if table is None:
@@ -160,7 +165,7 @@ class _Run:
         self._skipped += skipped
         self._files += 1
         self._states[key] = {"kind": "table", "file": path.name, "max_blob_bytes": self._max_blob_bytes,
-                             "map": dict(table_map.columns), "skipped": dict(sorted(skipped.items()))}
+                             **table_map.state(), "skipped": dict(sorted(skipped.items()))}
         self._writer.set_repository(key, self._states[key])
         if self._writer.pending_bytes >= FILE_BYTES:
             self._writer.publish()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -42,6 +43,10 @@ class TableMap:
                              "Write it as content=COLUMN,repository=COLUMN")
         if self.source not in SOURCES:
             raise UsageError(f"Expected one of {', '.join(SOURCES)} but got source={self.source!r}")
+
+    def state(self) -> dict[str, Any]:
+        """The map as a manifest remembers it."""
+        return {"map": dict(self.columns), "source": self.source, "github": self.is_github}
 
 
 def parse_map(texts: Iterable[str], *, source: str = "content", is_github: bool = False) -> TableMap:
