@@ -75,8 +75,9 @@ class Results(pd.DataFrame):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def html(self, *, rows: int = SHOWN_ROWS) -> str:
-        """The first ``rows`` as an HTML table without its style."""
-        shown = [c for c in self.columns if c not in _HIDDEN]
+        """The first ``rows`` as an HTML table without its style; columns of which they have nothing are left out."""
+        first = pd.DataFrame(self.head(rows))
+        shown = [c for c in self.columns if c not in _HIDDEN and not (len(first) and first[c].isna().all())]
         below = [c for c in _BELOW if c in shown] if "context" in shown else []
         above = [c for c in shown if c not in below]
         numeric = {c for c in shown if pd.api.types.is_numeric_dtype(self[c].dtype)}
@@ -87,7 +88,7 @@ class Results(pd.DataFrame):
         body = "".join(
             f'<tr{kind}>{"".join(_cell(c, row[c], c in numeric) for c in above)}</tr>' + (
                 f'<tr class="low"><td colspan="{len(above)}">{_long(row, below)}</td></tr>' if below else "")
-            for row in pd.DataFrame(self[shown].head(rows)).to_dict("records"))
+            for row in first[shown].to_dict("records"))
         more = f'<p class="note">{rows} of {len(self):,} rows</p>' if len(self) > rows else ""
         caption = f"<h4>{_text(self.caption)}</h4>" if self.caption else ""
         empty = '<p class="note">no rows</p>' if not len(self) else ""
