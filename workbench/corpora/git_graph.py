@@ -111,10 +111,11 @@ class CommitGraph:
         wanted = (np.frombuffer(bytes(self._flags), np.uint8) & (_READ | _HIDDEN)) == _READ
         counts = np.array(self._link_counts, np.int64)
         children, parents = self._edges(wanted, counts)
-        waiting_for = np.bincount(children, minlength=len(counts)).tolist()
+        self._numbers.clear()  # half of what is held, and not needed any more
+        waiting_for = _numbers(np.bincount(children, minlength=len(counts)))
         by_parent = np.argsort(parents, kind="stable")
-        children = array("I", children[by_parent].astype(np.uint32).tobytes())
-        begins = np.searchsorted(parents[by_parent], np.arange(len(counts) + 1)).tolist()
+        children = _numbers(children[by_parent])
+        begins = _numbers(np.searchsorted(parents[by_parent], np.arange(len(counts) + 1)))
         ready = [(self._times[n], n) for n in np.flatnonzero(wanted).tolist() if not waiting_for[n]]
         heapq.heapify(ready)
         order = bytearray()
@@ -136,3 +137,8 @@ class CommitGraph:
         parents = np.array(self._links, np.int64)
         both = wanted[children] & wanted[parents]
         return children[both], parents[both]
+
+
+def _numbers(values: np.ndarray) -> array[int]:
+    """Numbers as Python's own array: a list would take 9 times the memory, numpy's is slow to ask for one."""
+    return array("I", values.astype(np.uint32).tobytes())
