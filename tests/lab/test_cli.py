@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +79,27 @@ def test_kernels_are_spoken_to_through_sockets_where_their_paths_fit(
 ) -> None:
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", runtime)
     assert ("--KernelManager.transport=ipc" in prepare(folder=tmp_path / "work").command) is sockets
+
+
+def test_lab_becomes_the_server(corpus: Path, tmp_path: Path) -> None:
+    """Whoever ends the command ends JupyterLab, and not only what started it."""
+    environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path / "r"), "JUPYTER_CONFIG_DIR": str(tmp_path / "c"),
+                                "JUPYTER_DATA_DIR": str(tmp_path / "d")}
+    command = [sys.executable, "-m", "workbench", "lab", str(corpus), "--folder", str(tmp_path / "work"), "--no-browser"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr is not None
+    try:
+        assert any("http://127.0.0.1:" in line for line in process.stderr), "JupyterLab did not start"
+        named = tmp_path / "r" / f"jpserver-{process.pid}.json"  # written a moment later
+        until = time.monotonic() + 20
+        while not named.is_file():
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.terminate()
+        process.stderr.close()
+        process.wait(60)
+    assert not list((tmp_path / "r").glob("jpserver-*.json")), "it was shut down in order"
 
 
 def test_lab_puts_everything_in_place_and_overwrites_nothing(corpus: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ one."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -104,6 +105,8 @@ def lab(
 
     launch = prepare(corpus, folder=folder, port=port, browser=browser)
     typer.echo(f"notebooks  {launch.folder}", err=True)
+    if os.name == "posix":  # this process becomes the server: Ctrl-C and signals are its own, and end its kernels in order
+        os.execve(launch.command[0], list(launch.command), dict(launch.environment))
     raise typer.Exit(subprocess.run(launch.command, env=dict(launch.environment), check=False).returncode)
 
 
