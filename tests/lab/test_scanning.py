@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,8 +50,16 @@ def test_a_dry_run_that_stopped_says_so(words: Corpus, tmp_path: Path, monkeypat
     assert "lower bounds" in everything_shown(session)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell has what it starts in the background ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_ends_the_scan_and_leaves_the_session_as_it_was(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    session: Session, monkeypatch: pytest.MonkeyPatch, interruptible: None
 ) -> None:
     before = session.matches("acme_token")
     session.edit("acme_token", label="v3")
