@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -326,6 +327,18 @@ def test_packages_come_through_the_npm_client(tmp_path: Path, asked: list[str]) 
     assert add(tmp_path, "@acme/kit@1.0.0", "plain@2.0.0").unchanged == 2
     assert asked == []
     assert add(tmp_path, "@acme/kit").unchanged == 1
+
+
+def test_a_registry_that_cannot_be_reached_is_asked_once(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[object] = []
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *a, **options: runs.append(a) or run(*a, **options))
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://127.0.0.1:1/")
+    report = add(tmp_path, *(f"package-{n}" for n in range(40)))
+    assert (report.packages, len(report.failures), len(runs)) == (0, 40, 1)
+    assert all("ECONNREFUSED" in why and "npm's own configuration" in why for _, why in report.failures)
 
 
 def test_without_a_client_names_are_refused_and_tarballs_are_not(

@@ -25,6 +25,7 @@ _SPEC = re.compile(
 _EXACT = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?")
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 _UNKNOWN = ("E404", "ETARGET", "ENOVERSIONS")
+_UNREACHED = ("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ENETUNREACH", "EHOSTUNREACH")
 _TARBALL_ENDINGS = (".tgz", ".tar.gz")
 _MOST_NAME = 214 + 100
 """npm's own limit for a name, and something for a version."""
@@ -103,6 +104,10 @@ def read_list(path: Path) -> list[str]:
     return items
 
 
+class _NoAnswer(CorpusError):
+    """The registry could not be reached."""
+
+
 class NpmClient:
     """The npm client on the PATH, run in the working directory, so that a project's own configuration counts.
 
@@ -117,11 +122,22 @@ class NpmClient:
                 "files"
             )
         self._command = found
+        self._no_answer = ""
 
     def fetch(self, specs: Sequence[Spec], folder: Path) -> Iterator[Fetched | NotFetched]:
-        """Fetch packages into ``folder``, in their order. One that fails does not keep back the others."""
+        """Fetch packages into ``folder``, in their order. One that fails does not keep back the others.
+
+        Where the registry cannot be reached the client tries for a minute; then it is not asked any more.
+        """
+        if self._no_answer:
+            yield from (NotFetched(spec, self._no_answer) for spec in specs)
+            return
         try:
             found = self._pack(specs, folder)
+        except _NoAnswer as error:
+            self._no_answer = str(error)
+            yield from (NotFetched(spec, self._no_answer) for spec in specs)
+            return
         except CorpusError as error:
             if len(specs) == 1:
                 yield NotFetched(specs[0], str(error))
@@ -142,7 +158,7 @@ class NpmClient:
         except (ValueError, RecursionError):
             answer = None
         if done.returncode:
-            raise CorpusError(_reason(answer, done))
+            raise _failure(answer, done)
         entries = list(answer.values()) if isinstance(answer, dict) else answer
         if not isinstance(entries, list) or len(entries) != len(specs):
             raise CorpusError("npm pack: Expected a JSON list with an entry a package but got something else. Use npm "
@@ -163,9 +179,10 @@ def _fetched(entry: Any, folder: Path) -> Fetched:
     raise CorpusError(f"npm pack: said to have written {filename!r} but did not")
 
 
-def _reason(answer: Any, done: subprocess.CompletedProcess[bytes]) -> str:
+def _failure(answer: Any, done: subprocess.CompletedProcess[bytes]) -> CorpusError:
     """Why the client failed and what to do, in a line, without credentials of an address."""
     error = answer.get("error") if isinstance(answer, dict) else None
+    kind = _NoAnswer if isinstance(error, dict) and error.get("code") in _UNREACHED else CorpusError
     advice = "See to npm's own configuration (npm config list), or give its .tgz file"
     if isinstance(error, dict):
         if error.get("code") in _UNKNOWN:
@@ -175,4 +192,4 @@ def _reason(answer: Any, done: subprocess.CompletedProcess[bytes]) -> str:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         said = lines[0] if lines else f"ended with {done.returncode} and said nothing"
     first_line = said.strip().splitlines()[0]
-    return f"npm pack: {_CREDENTIALS.sub('//', first_line).rstrip('.: ')}. {advice}"
+    return kind(f"npm pack: {_CREDENTIALS.sub('//', first_line).rstrip('.: ')}. {advice}")
