@@ -1,4 +1,5 @@
-"""One browser and one JupyterLab for all tests here; a page for each. `make test-browser` runs them, nothing else does."""
+"""One browser and one JupyterLab for all tests here; a page for each. `make test-browser` runs them, nothing else
+does."""
 
 from __future__ import annotations
 
@@ -23,8 +24,17 @@ collect_ignore_glob = [] if find_spec("playwright") else ["*.py"]
 pytest.register_assert_rewrite("tests.browser.jupyter")
 
 KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--force-color-profile=srgb"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+]
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
 
@@ -81,7 +91,8 @@ def page(browser: Browser, watch: Watch) -> Iterator[Page]:
 
 @pytest.fixture
 def open_notebook(page: Page, server: Server, watch: Watch) -> Iterator[Callable[[str], Notebook]]:
-    """Opens a notebook of the server's folder; when the test is over, nothing went wrong in the page that nobody saw."""
+    """Opens a notebook of the server's folder; when the test is over, nothing went wrong in the page that nobody
+    saw."""
     from tests.browser.jupyter import Notebook
 
     yield lambda name: Notebook(page, server, name)

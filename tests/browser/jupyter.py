@@ -175,11 +175,14 @@ class Notebook:
     def cells(self) -> list[list[str]]:
         """Kind and text of each cell, which a shortcut that got through would change."""
         return self.page.locator(".jp-Notebook-cell").evaluate_all(
-            "cells => cells.map(c => [['jp-CodeCell', 'jp-MarkdownCell', 'jp-RawCell'].find(k => c.classList.contains(k)), "
-            "c.querySelector('.cm-content')?.textContent ?? ''])")
+            "cells => cells.map(c => [['jp-CodeCell', 'jp-MarkdownCell', 'jp-RawCell'].find(k => "
+            "c.classList.contains(k)), "
+            "c.querySelector('.cm-content')?.textContent ?? ''])"
+        )
 
     def unreadable(self) -> list[str]:
-        """Texts in outputs that hardly stand out from what is behind them, as a style made for the other theme leaves them.
+        """Texts in outputs that hardly stand out from what is behind them, as a style made for the other theme leaves
+        them.
 
         Contrast as the Web Content Accessibility Guidelines count it; 3 is what they ask of large text.
         """
@@ -190,7 +193,8 @@ class Notebook:
 
 _CONTRASTS = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  const light = (c) => c.slice(0, 3).map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
     .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
   const behind = (node) => {
     for (let n = node; n; n = n.parentElement) {
@@ -209,7 +213,8 @@ _CONTRASTS = """() => {
     seen += 1;
     const [a, b] = [light(parse(style.color)), light(behind(node))];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 3) poor.push(`${contrast.toFixed(1)} ${node.tagName}.${node.className} ${node.textContent.trim().slice(0, 40)}`);
+    const what = `${node.tagName}.${node.className} ${node.textContent.trim().slice(0, 40)}`;
+    if (contrast < 3) poor.push(`${contrast.toFixed(1)} ${what}`);
   }
   return { seen, poor };
 }"""

@@ -42,7 +42,9 @@ def run(server: Server, place: str, name: str, open_notebook: Open) -> Notebook:
     return notebook
 
 
-def test_a_rule_is_authored_and_saved(place: str, server: Server, page: Page, open_notebook: Open, tmp_path: Path) -> None:
+def test_a_rule_is_authored_and_saved(
+    place: str, server: Server, page: Page, open_notebook: Open, tmp_path: Path
+) -> None:
     notebook = run(server, place, "02_author_a_rule.ipynb", open_notebook)
     assert "example_cloud_api_key" in load([server.folder / place / "my-rules" / "example_cloud.yaml"]).secret_types
     compared = page.locator(".jp-OutputArea-output").filter(has_text="gained").last
@@ -54,7 +56,11 @@ def test_a_rule_is_authored_and_saved(place: str, server: Server, page: Page, op
 def test_a_window_is_tuned_with_the_slider(place: str, server: Server, page: Page, open_notebook: Open,
                                            tmp_path: Path) -> None:
     notebook = run(server, place, "03_tune_a_pair_window.ipynb", open_notebook)
-    window, slider, rows = page.locator(".wbs-window"), page.locator(".wbs-slider"), page.locator(".wbs-table tbody tr:not(.wbs-low)")
+    window, slider, rows = (
+        page.locator(".wbs-window"),
+        page.locator(".wbs-slider"),
+        page.locator(".wbs-table tbody tr:not(.wbs-low)"),
+    )
     page.locator(".wbs").scroll_into_view_if_needed()
     expect(page.locator(".wbs-here")).to_have_text("You are there.")  # a later cell set it to the suggested window
     pairs, cursor = page.locator("[data-figure=pairs] b"), page.locator(".wbs-cursor")

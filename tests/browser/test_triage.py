@@ -133,8 +133,9 @@ def test_the_keyboard_alone_reaches_the_widget_and_leaves_it(server: Server, cor
     expect(page.locator(".jp-Notebook-cell")).to_have_count(len(cells) + 1)
 
 
-def test_two_notebooks_on_one_store_see_each_other(server: Server, corpus: Corpus, store: Path, page: Page, watch: Watch,
-                                                   open_notebook: Callable[[str], Notebook]) -> None:
+def test_two_notebooks_on_one_store_see_each_other(
+    server: Server, corpus: Corpus, store: Path, page: Page, watch: Watch, open_notebook: Callable[[str], Notebook]
+) -> None:
     server.theme(THEMES[0])
     opened(server, store, open_notebook)
     other = page.context.new_page()

@@ -85,7 +85,16 @@ def test_lab_becomes_the_server(corpus: Path, tmp_path: Path) -> None:
     """Whoever ends the command ends JupyterLab, and not only what started it."""
     environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(tmp_path / "r"), "JUPYTER_CONFIG_DIR": str(tmp_path / "c"),
                                 "JUPYTER_DATA_DIR": str(tmp_path / "d")}
-    command = [sys.executable, "-m", "workbench", "lab", str(corpus), "--folder", str(tmp_path / "work"), "--no-browser"]
+    command = [
+        sys.executable,
+        "-m",
+        "workbench",
+        "lab",
+        str(corpus),
+        "--folder",
+        str(tmp_path / "work"),
+        "--no-browser",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
     try:

@@ -24,7 +24,8 @@ def outcomes(session: Session, name: str | None = None) -> dict[tuple[str, str],
 @pytest.mark.parametrize(
     ("slug", "fields", "expected"),
     [
-        # Every stage that a wider or narrower rule can fail at; three distinct new tokens and no old one stand in the corpus.
+        # Every stage that a wider or narrower rule can fail at; three distinct new tokens and no old one stand in the
+        # corpus.
         ("acme_token", {"must_match": ["!"]}, {"must_match"}),
         ("acme_token", {"must_not_match": ["acme"]}, {"must_not_match"}),
         ("acme_token", {"checksum": "crc32_hex_whole"}, {"checksum"}),

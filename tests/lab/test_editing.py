@@ -176,5 +176,6 @@ def test_every_ninth_shipped_file_keeps_every_other_byte(file: Path) -> None:
         old, new = changed_lines(text, after)
         assert new == ["    note: an edited note"] and all("note:" in line or "  " in line for line in old)
         expected = plain(text)
-        next(r for r in expected["secrets"] if r["type"] == rule["type"])["note"] = "an edited note"  # type: ignore[index]
+        edited_rule = next(r for r in expected["secrets"] if r["type"] == rule["type"])  # type: ignore[index]
+        edited_rule["note"] = "an edited note"
         assert plain(after) == expected

@@ -19,9 +19,16 @@ def token(*what: object) -> bytes:
 
 def shown(blob: bytes, *judged: bytes, hidden: tuple[bytes, ...] = ()) -> list[list[str]]:
     """The excerpts as ``number|text`` lines, the match between [[ and ]]."""
-    found = excerpts(blob, [span_of(blob, j) for j in judged], [(s.start, s.end) for s in (span_of(blob, h) for h in hidden)])
-    return [[f"{line.number}|" + "".join(f"[[{text}]]" if marked else text for text, marked in line.pieces) for line in lines]
-            for lines in found]
+    found = excerpts(
+        blob, [span_of(blob, j) for j in judged], [(s.start, s.end) for s in (span_of(blob, h) for h in hidden)]
+    )
+    return [
+        [
+            f"{line.number}|" + "".join(f"[[{text}]]" if marked else text for text, marked in line.pieces)
+            for line in lines
+        ]
+        for lines in found
+    ]
 
 
 def span_of(blob: bytes, value: bytes) -> Span:

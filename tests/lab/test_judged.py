@@ -28,7 +28,9 @@ def session(tmp_path_factory: pytest.TempPathFactory, filled: Callable[..., Fill
 
 def judge_all(widget: Triage, verdict: Callable[[dict], str]) -> None:
     while widget.view["item"]:
-        widget._receive(widget, {"do": "judge", "key": widget.view["item"]["key"], "verdict": verdict(widget.view["item"])}, [])
+        widget._receive(
+            widget, {"do": "judge", "key": widget.view["item"]["key"], "verdict": verdict(widget.view["item"])}, []
+        )
 
 
 def test_verdicts_become_precision_and_recall(session: Session, tmp_path: Path) -> None:

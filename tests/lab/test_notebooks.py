@@ -22,7 +22,8 @@ from workbench.shipped import notebooks_folder, rules_folder
 
 NOTEBOOKS = ("01_explore_corpus", "02_author_a_rule", "03_tune_a_pair_window", "04_review_matches")
 _FETCHED = re.compile(
-    r"""(?:src|href)\s*=\s*["']?https?:[^>]*?\.(?:js|css|png|svg|woff2?)|@import|\bfrom\s+["']https?:|import\(["']https?:"""
+    r"""(?:src|href)\s*=\s*["']?https?:[^>]*?\.(?:js|css|png|svg|woff2?)|@import|"""
+    r"""\bfrom\s+["']https?:|import\(["']https?:"""
 )
 
 

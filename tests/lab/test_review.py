@@ -184,7 +184,9 @@ def test_a_held_store_is_one_sentence_and_nothing_is_lost(desk: Desk, child: Chi
     assert sorted(desk.held()) == ["false", "true"]
 
 
-def test_an_interrupt_while_saving_loses_nothing_and_doubles_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_saving_loses_nothing_and_doubles_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     review = desk.review()
     real = type(review._labels).add
 

@@ -94,7 +94,9 @@ def test_a_draft_is_replaced_when_its_cell_is_run_again(session: Session, rules:
         session.add("zeta_id", provider="Zeta", pattern="[a-z]{3}")
     assert session.rules.secret_types["zeta_id"].formats[0].pattern == "ZT[0-9]{12}Z"
     session.save()
-    assert set(load([file]).secret_types) == {"zeta_key", "zeta_id", "zeta_secret"} and list(load([file]).pairs) == ["zeta_account"]
+    assert set(load([file]).secret_types) == {"zeta_key", "zeta_id", "zeta_secret"} and list(load([file]).pairs) == [
+        "zeta_account"
+    ]
     with pytest.raises(UsageError, match="change it with edit"):
         key("zeta_[0-9a-f]{42}")
 
@@ -150,7 +152,8 @@ def test_a_rule_whose_tests_fail_may_still_be_edited_on(session: Session) -> Non
     [
         # Problems of few rules come with opening, all of them.
         (
-            "provider: A\nsecrets:\n  - {type: a, name: A, formats: [{pattern: 'a[b'}]}\n  - {type: b, name: B, formats: [{pattern: 'x'}]}\n",
+            ("provider: A\nsecrets:\n  - {type: a, name: A, formats: [{pattern: 'a[b'}]}\n"
+            "  - {type: b, name: B, formats: [{pattern: 'x'}]}\n"),
             ["unterminated", "fewer than 4 bytes"],
         ),
         ("", ["empty file"]),

@@ -22,7 +22,9 @@ from workbench.rules.testtext import Filled
 EVERYTHING = r"""
 provider: Loud
 secrets:
-  - {type: loud, name: Loud, formats: [{pattern: '[a-z]{4}', near: {keywords: [word], window: file}, placeholders: keep}]}
+  - type: loud
+    name: Loud
+    formats: [{pattern: '[a-z]{4}', near: {keywords: [word], window: file}, placeholders: keep}]
 """
 
 

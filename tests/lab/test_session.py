@@ -42,7 +42,9 @@ def test_a_dry_run_of_a_pair_counts_pairs_and_halves(session: Session) -> None:
     run = session.dry_run("acme_pair")
     assert (run.totals["pairs"], run.totals["alerts"]) == (1, 1)
     # The file has one, too far away: it is not said that there is none.
-    assert all(r.startswith("no acme_secret within 5 lines;") for r in run.near_misses["reason"]) and len(run.near_misses)
+    assert all(r.startswith("no acme_secret within 5 lines;") for r in run.near_misses["reason"]) and len(
+        run.near_misses
+    )
     session.edit("acme_pair", window="9 lines")
     wider = session.dry_run("acme_pair")
     assert (wider.totals["pairs"], wider.edited, run.edited) == (2, True, False)

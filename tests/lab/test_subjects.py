@@ -45,8 +45,9 @@ def kinds(sample: Sample) -> list[tuple[str, str, int]]:
     (["acme_pair", "acme_secret"], [("pair", "acme_pair", 1), ("single", "acme_secret", 1)]),
     (["acme_hash"], []),
 ])
-def test_what_is_judged(types: list[str] | None, expected: list[tuple[str, str, int]], found: Flat, house: CompiledRules,
-                        labels: Labels) -> None:
+def test_what_is_judged(
+    types: list[str] | None, expected: list[tuple[str, str, int]], found: Flat, house: CompiledRules, labels: Labels
+) -> None:
     assert kinds(draw(found, house.rules, labels, types=types, size=None)) == expected
 
 
@@ -59,7 +60,9 @@ def test_a_pairs_place_has_both_spans(found: Flat, house: CompiledRules, labels:
     assert (judged.span.start, judged.span.end) == (place.spans[0].start, place.spans[1].end)
 
 
-def test_a_sample_is_the_head_of_a_shuffle_that_everyone_shares(found: Flat, house: CompiledRules, labels: Labels) -> None:
+def test_a_sample_is_the_head_of_a_shuffle_that_everyone_shares(
+    found: Flat, house: CompiledRules, labels: Labels
+) -> None:
     whole = draw(found, house.rules, labels, size=None, seed=3)
     some = draw(found, house.rules, labels, size=2, seed=3)
     assert some.subjects == whole.subjects[:2] and some.population == 6

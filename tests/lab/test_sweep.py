@@ -123,7 +123,8 @@ def test_the_curve_adds_up(tangle: Session) -> None:
         assert (curve["alone"] == curve["alone_acme_id"] + curve["alone_acme_secret"]).all()
         assert curve["pairs"].is_monotonic_increasing and (curve["distinct"] <= curve["pairs"]).all()
         assert (curve["crossed"] <= curve["pairs"]).all() and int(curve["crossed"].iloc[-1]) > 0
-        assert int(curve["pairs"].iloc[-1]) == sweep.at("file")["pairs"] == int(sweep.histogram(unit)["pairs"].sum())  # type: ignore[arg-type]
+        bins = sweep.histogram(unit)  # type: ignore[arg-type]
+        assert int(curve["pairs"].iloc[-1]) == sweep.at("file")["pairs"] == int(bins["pairs"].sum())
 
 
 def test_pairs_that_come_and_go_are_the_difference(tangle: Session) -> None:
@@ -159,16 +160,27 @@ def test_the_picture_is_drawn_without_a_network(tangle: Session) -> None:
     assert svg.startswith("<svg") and "window in bytes" in svg and "http" not in svg.replace("http://www.w3.org", "")
 
 
-@pytest.mark.parametrize(("sizes", "window", "words"), [
-    # Nearly all within 90 bytes, a few far away: a window in the gap between.
-    ([*range(10, 90), 40_000, 50_000], lambda w: w.unit == "bytes" and 90 <= w.size < 40_000, "need 89 bytes or fewer"),
-    # No gap anywhere.
-    ([k * k for k in range(60)], lambda w: w == FILE, "no clear gap"),
-    # The gap must be among the last tenth: half of the pairs far away are pairs too.
-    ([*range(10, 50), *range(40_000, 40_040)], lambda w: w == FILE, "the other 40, which need 40,000 and more, are too many"),
-    # Too few to say anything.
-    ([10, 20, 90_000], lambda w: w == FILE, "too few"),
-])
+@pytest.mark.parametrize(
+    ("sizes", "window", "words"),
+    [
+        # Nearly all within 90 bytes, a few far away: a window in the gap between.
+        (
+            [*range(10, 90), 40_000, 50_000],
+            lambda w: w.unit == "bytes" and 90 <= w.size < 40_000,
+            "need 89 bytes or fewer",
+        ),
+        # No gap anywhere.
+        ([k * k for k in range(60)], lambda w: w == FILE, "no clear gap"),
+        # The gap must be among the last tenth: half of the pairs far away are pairs too.
+        (
+            [*range(10, 50), *range(40_000, 40_040)],
+            lambda w: w == FILE,
+            "the other 40, which need 40,000 and more, are too many",
+        ),
+        # Too few to say anything.
+        ([10, 20, 90_000], lambda w: w == FILE, "too few"),
+    ],
+)
 def test_advice_from_gaps_needs_a_gap(sizes: list[int], window: Callable[[Window], bool], words: str) -> None:
     advice = from_gaps(np.array(sizes), np.zeros(len(sizes), bool), "bytes")
     assert window(advice.window) and words in advice.reason

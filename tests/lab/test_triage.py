@@ -76,12 +76,24 @@ def test_what_is_judged_can_be_named(names: tuple[str, ...], total: int, show: C
     assert show(*names, sample=None).view["progress"]["total"] == total
 
 
-@pytest.mark.parametrize("message", [
-    # Nothing a page sends by mistake or malice raises, judges or changes anything
-    None, "judge", {}, {"do": "drop"}, {"do": ["judge"]}, {"do": "judge"}, {"do": "judge", "key": 7, "verdict": "true"},
-    {"do": "judge", "key": "f" * 32, "verdict": "true"}, {"do": "filter", "show": "everything"}, {"do": "filter", "type": 5},
-    {"do": "step", "by": 10**9}, {"do": "note", "note": {"a": 1}},
-])
+@pytest.mark.parametrize(
+    "message",
+    [
+        # Nothing a page sends by mistake or malice raises, judges or changes anything
+        None,
+        "judge",
+        {},
+        {"do": "drop"},
+        {"do": ["judge"]},
+        {"do": "judge"},
+        {"do": "judge", "key": 7, "verdict": "true"},
+        {"do": "judge", "key": "f" * 32, "verdict": "true"},
+        {"do": "filter", "show": "everything"},
+        {"do": "filter", "type": 5},
+        {"do": "step", "by": 10**9},
+        {"do": "note", "note": {"a": 1}},
+    ],
+)
 def test_a_message_that_makes_no_sense_is_answered_and_does_nothing(message: object, show: Callable[..., Triage],
                                                                     store: Path) -> None:
     widget = show()
@@ -107,8 +119,12 @@ def test_nothing_sent_to_the_page_holds_a_token(show: Callable[..., Triage], ses
     assert not [t for t in tokens(session.found()) for k in range(len(t) - 8) if t[k : k + 9].decode() in everything]
 
 
-def test_what_waits_is_saved_as_soon_as_the_store_is_let_go(show: Callable[..., Triage], store: Path, child: Child,  # noqa: F811
-                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_is_saved_as_soon_as_the_store_is_let_go(
+    show: Callable[..., Triage],
+    store: Path,
+    child: Child,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "WAIT_S", 0.1)
     monkeypatch.setattr(module, "RETRY_S", 0.05)
     widget = show()
@@ -130,8 +146,12 @@ def test_what_waits_is_saved_as_soon_as_the_store_is_let_go(show: Callable[..., 
     assert widget.view["message"] == "Saved what had waited" and verdicts(store) == ["true"]
 
 
-def test_what_still_waits_when_the_kernel_is_shut_down_is_sent_then(show: Callable[..., Triage], store: Path, child: Child,  # noqa: F811
-                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_still_waits_when_the_kernel_is_shut_down_is_sent_then(
+    show: Callable[..., Triage],
+    store: Path,
+    child: Child,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "WAIT_S", 0.1)
     at_exit: list[tuple] = []
     monkeypatch.setattr(module.atexit, "register", lambda *call: at_exit.append(call))
@@ -153,7 +173,9 @@ def test_a_store_of_another_key_is_refused_before_anything_is_judged(show: Calla
         show()
 
 
-def test_a_reviewer_without_a_login_is_asked_for_a_name(show: Callable[..., Triage], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reviewer_without_a_login_is_asked_for_a_name(
+    show: Callable[..., Triage], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nobody() -> str:
         raise OSError("no such user")
 

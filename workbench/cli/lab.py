@@ -105,7 +105,9 @@ def lab(
 
     launch = prepare(corpus, folder=folder, port=port, browser=browser)
     typer.echo(f"notebooks  {launch.folder}", err=True)
-    if os.name == "posix":  # this process becomes the server: Ctrl-C and signals are its own, and end its kernels in order
+    if (
+        os.name == "posix"
+    ):  # this process becomes the server: Ctrl-C and signals are its own, and end its kernels in order
         os.execve(launch.command[0], list(launch.command), dict(launch.environment))
     raise typer.Exit(subprocess.run(launch.command, env=dict(launch.environment), check=False).returncode)
 

@@ -110,12 +110,16 @@ def _why_not(sizes: np.ndarray, unit: WindowUnit) -> str:
     """Why sorted distances speak for no window: they have no clear gap, or one with too many beyond it."""
     ratios = (sizes[1:] + _FLOOR[unit]) / (sizes[:-1] + _FLOOR[unit])
     if ratios.max(initial=0) < _CLEAR_RATIO:
-        return (f"The distances of {len(sizes):,} distinct pairs have no clear gap, so nothing speaks against GitHub's own "
-                "window.")
+        return (
+            f"The distances of {len(sizes):,} distinct pairs have no clear gap, so nothing speaks against GitHub's own "
+            "window."
+        )
     at = int(ratios.argmax())
-    return (f"{at + 1:,} of {len(sizes):,} distinct pairs need {int(sizes[at]):,} {unit} or fewer, but the other "
-            f"{len(sizes) - at - 1:,}, which need {int(sizes[at + 1]):,} and more, are too many to leave out unseen. Judge "
-            "some in triage, then sweep again with store=…: the verdicts say which are right.")
+    return (
+        f"{at + 1:,} of {len(sizes):,} distinct pairs need {int(sizes[at]):,} {unit} or fewer, but the other "
+        f"{len(sizes) - at - 1:,}, which need {int(sizes[at + 1]):,} and more, are too many to leave out unseen. Judge "
+        "some in triage, then sweep again with store=…: the verdicts say which are right."
+    )
 
 
 def _after(size: int, edges: Sequence[int]) -> int:

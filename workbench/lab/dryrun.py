@@ -159,8 +159,10 @@ class DryRun:
     def facts(self) -> list[tuple[str, str]]:
         """The dry run in a few lines: (name, value)."""
         t, c, scan = self.totals, self.cost, self.scan
-        found = (f"{t['matches']:,}, of {_counted(t['findings'], 'distinct secret')} in {_counted(t['blobs'], 'blob')} of "
-                 f"{_counted(t['repositories'], 'repository')}; {t['matches_per_gb']:,.0f} a GB")
+        found = (
+            f"{t['matches']:,}, of {_counted(t['findings'], 'distinct secret')} in {_counted(t['blobs'], 'blob')} of "
+            f"{_counted(t['repositories'], 'repository')}; {t['matches_per_gb']:,.0f} a GB"
+        )
         rows = [
             ("rule", f"{self.name}{' (edited, not saved)' if self.edited else ''}"),
             ("scanned", scan.told()),

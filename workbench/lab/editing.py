@@ -60,8 +60,8 @@ def appended(text: str, section: str, entry: Mapping[str, Any]) -> str:
 
 
 def without(text: str, name: str) -> str | None:
-    """``text`` without the secret type or pair ``name``, which stands in block style as :func:`appended` writes it; None
-    when no secret type is left."""
+    """``text`` without the secret type or pair ``name``, which stands in block style as :func:`appended` writes it;
+    None when no secret type is left."""
     root = compose(text)
     rule, is_pair = _rule(root, name)
     section = entries(root)["pairs" if is_pair else "secrets"]  # type: ignore[arg-type]

@@ -1,4 +1,5 @@
-"""An excerpt is the lines round a match as a person judges them: numbered, cut to a readable length, every token masked.
+"""An excerpt is the lines round a match as a person judges them: numbered, cut to a readable length, every token
+masked.
 
 A pair's parts may stand far apart; then there is an excerpt for each. What a terminal or a browser would act on instead
 of showing it (control characters, marks that turn the direction of writing) is written out.

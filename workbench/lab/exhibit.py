@@ -1,5 +1,5 @@
-"""An exhibit is what a reviewer is shown of a subject at one of its places: where it stands, the lines round it, and what
-can be said of a token without showing it.
+"""An exhibit is what a reviewer is shown of a subject at one of its places: where it stands, the lines round it, and
+what can be said of a token without showing it.
 
 Made when it is looked at and not before, so a review of 100,000 subjects costs no more than one of ten.
 """
@@ -52,17 +52,32 @@ class Exhibits:
         place = subject.places[number]
         name, provider = self._named.get(subject.type, (subject.type, ""))
         shown: dict[str, Any] = {
-            "key": subject.fingerprint, "kind": subject.kind, "type": subject.type, "name": name, "provider": provider,
-            "place": number + 1, "places": len(subject.places), "line": place.line, "problem": "", "facts": [], "excerpts": [],
-            "repository": "", "path": "", "path_class": "", "revision": "", "locations": 0,
+            "key": subject.fingerprint,
+            "kind": subject.kind,
+            "type": subject.type,
+            "name": name,
+            "provider": provider,
+            "place": number + 1,
+            "places": len(subject.places),
+            "line": place.line,
+            "problem": "",
+            "facts": [],
+            "excerpts": [],
+            "repository": "",
+            "path": "",
+            "path_class": "",
+            "revision": "",
+            "locations": 0,
         }
         try:
             blob, hidden = self._content(place)
             shown |= self._where(place)
         except WorkbenchError as error:
             return shown | {"problem": str(error)}
-        return shown | {"facts": self._facts(subject, place, blob),
-                        "excerpts": [_as_json(e) for e in excerpts(blob, place.spans, [*hidden, *_repeats(blob, place)])]}
+        return shown | {
+            "facts": self._facts(subject, place, blob),
+            "excerpts": [_as_json(e) for e in excerpts(blob, place.spans, [*hidden, *_repeats(blob, place)])],
+        }
 
     def _content(self, place: Place) -> tuple[bytes, list[tuple[int, int]]]:
         """The blob's content and the spans of the tokens known in it."""

@@ -1,7 +1,7 @@
 """Judged pairs: what people said in triage, brought back to a sweep, so that its curves have precision and recall.
 
-A label is found by content, under whatever window it was given. A distinct pair counts once, however often it occurs, and
-one that a person was unsure of does not count.
+A label is found by content, under whatever window it was given. A distinct pair counts once, however often it occurs,
+and one that a person was unsure of does not count.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from workbench.store.store import Store
 def judged(sweep: Sweep, store: str | Path) -> Sweep:
     """The same sweep with the verdicts that ``store`` holds on its pairs as its truth.
 
-    Precision is of the judged pairs, recall of those judged true: as good as the sample that was judged. Raises UsageError
-    when none of its pairs was judged, StoreError, StoreLocked or WrongKey when the store cannot be read.
+    Precision is of the judged pairs, recall of those judged true: as good as the sample that was judged. Raises
+    UsageError when none of its pairs was judged, StoreError, StoreLocked or WrongKey when the store cannot be read.
     """
     labels = Store(store).labels
     said = labels.changes().table

@@ -73,7 +73,9 @@ def draw(pair: Pair, row: Mapping, line_starts: Sequence[int]) -> str:
     body += [_arc(axis, tops, a, b) for members in joined for a, b in pairwise(members)]
     paired = {n for members in joined for n in members}
     body += [_box(m, axis, n, rows, pair, n in paired) for n, m in enumerate(parts)]
-    misses = [n for n in row["near_misses"] if n["pair_type"] == pair.type and n["part"] in place and n["closest"] in place]
+    misses = [
+        n for n in row["near_misses"] if n["pair_type"] == pair.type and n["part"] in place and n["closest"] in place
+    ]
     apart = {tuple(sorted((place[n["part"]], place[n["closest"]]))): _LIMITS.get(n["limit"], "") for n in misses}
     body += [_arc(axis, tops, a, b, failed=limit) for (a, b), limit in apart.items()]
     title = f"{pair.type}: window {pair.window}{', in the listed order' if pair.in_order else ''}"

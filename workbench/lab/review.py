@@ -31,9 +31,9 @@ class Held:
 class Review:
     """Goes through ``sample``; ``where`` has path class and searchable text of each subject, in order.
 
-    Methods that take a ``key`` (a subject's fingerprint) do nothing unless it is the subject shown: a key pressed twice on
-    a slow machine must not judge what has not been seen yet. None raises for a store that is in use or gone; ``message``
-    then says so and ``pending`` counts what waits. Raises UsageError for a reviewer without a name.
+    Methods that take a ``key`` (a subject's fingerprint) do nothing unless it is the subject shown: a key pressed
+    twice on a slow machine must not judge what has not been seen yet. None raises for a store that is in use or gone;
+    ``message`` then says so and ``pending`` counts what waits. Raises UsageError for a reviewer without a name.
     """
 
     def __init__(self, sample: Sample, labels: Labels, *, reviewer: str, rule_set_hash: str,
@@ -181,11 +181,25 @@ class Review:
         position, visible = self.route.position()
         held = self.held
         return {
-            "position": position, "visible": visible, "progress": self.route.progress(), "choices": self.route.choices,
-            "filter": asdict(self.route.filter), "message": self.message, "pending": self.pending,
-            "undoable": self.undoable, "reviewer": self.reviewer, "population": self.sample.population, "draft": self.draft,
-            "label": None if held is None else {"verdict": held.verdict, "note": held.note, "reviewer": held.reviewer,
-                                                "at": held.labelled_at.isoformat(timespec="seconds")},
+            "position": position,
+            "visible": visible,
+            "progress": self.route.progress(),
+            "choices": self.route.choices,
+            "filter": asdict(self.route.filter),
+            "message": self.message,
+            "pending": self.pending,
+            "undoable": self.undoable,
+            "reviewer": self.reviewer,
+            "population": self.sample.population,
+            "draft": self.draft,
+            "label": None
+            if held is None
+            else {
+                "verdict": held.verdict,
+                "note": held.note,
+                "reviewer": held.reviewer,
+                "at": held.labelled_at.isoformat(timespec="seconds"),
+            },
         }
 
     def _shown(self, key: str) -> Subject | None:
@@ -199,7 +213,9 @@ class Review:
     def _say(self, subject: Subject, verdict: Verdict, note: str) -> None:
         key = subject.fingerprint
         place = subject.places[self._places.get(key, 0)]
-        label = Label(subject.judged_at(place), verdict, self.reviewer, self._rule_set_hash, note=note, sample=self.sample.name)
+        label = Label(
+            subject.judged_at(place), verdict, self.reviewer, self._rule_set_hash, note=note, sample=self.sample.name
+        )
         self._pending.append(label)
         self._done.append((label, self._held.get(key)))
         self._hold(key, Held(verdict, note, self.reviewer, label.labelled_at))

@@ -1,4 +1,5 @@
-"""A route is the order in which a reviewer comes by the subjects of a sample: what is filtered, what is next, what is left.
+"""A route is the order in which a reviewer comes by the subjects of a sample: what is filtered, what is next, what is
+left.
 
 It keeps a state for every subject and knows nothing of stores or labels. Arrays, so that 100,000 subjects cost a
 millisecond a key.
@@ -42,8 +43,8 @@ class Filter:
 class Route:
     """The way through ``subjects``; ``where`` has path class and searchable text (lower case) of each, in order.
 
-    ``current`` is the number of the subject that stands there, None when the filter leaves nothing. ``choices`` are the types
-    and path classes of the sample with the number of subjects of each, most frequent first.
+    ``current`` is the number of the subject that stands there, None when the filter leaves nothing. ``choices`` are
+    the types and path classes of the sample with the number of subjects of each, most frequent first.
     """
 
     def __init__(self, subjects: Sequence[Subject], where: Sequence[tuple[str, str]]) -> None:
@@ -107,12 +108,17 @@ class Route:
         return again
 
     def step(self, by: int) -> None:
-        """Go ``by`` subjects on, or back when negative, among those the filter leaves; not beyond the first and last."""
+        """Go ``by`` subjects on, or back when negative, among those the filter leaves; not beyond the first and
+        last."""
         numbers = np.flatnonzero(self._visible())
         if not len(numbers):
             return
         at = -1 if self.current is None else self.current
-        k = int(np.searchsorted(numbers, at, "right")) + by - 1 if by > 0 else int(np.searchsorted(numbers, at, "left")) + by
+        k = (
+            int(np.searchsorted(numbers, at, "right")) + by - 1
+            if by > 0
+            else int(np.searchsorted(numbers, at, "left")) + by
+        )
         self.current = int(numbers[min(max(k, 0), len(numbers) - 1)])
 
     def position(self) -> tuple[int, int]:
@@ -135,4 +141,5 @@ class Route:
         if show == "judged":
             return self._matching & (state > _OPEN) & (state < _SKIPPED)
         wanted = {"open": _OPEN, "skipped": _SKIPPED}.get(show)
-        return self._matching & (state == (VERDICTS.index(show) + 1 if wanted is None else wanted))  # type: ignore[arg-type]
+        number = VERDICTS.index(show) + 1 if wanted is None else wanted  # type: ignore[arg-type]
+        return self._matching & (state == number)

@@ -149,21 +149,26 @@ class RuleFiles:
         text = texts.get(path, self._texts.get(path))
         for section, entry in entries:
             if text is None and section != "secrets":
-                raise UsageError(f"Expected a file that holds the pair's parts but got {path.name}; add those types first")
+                raise UsageError(
+                    f"Expected a file that holds the pair's parts but got {path.name}; add those types first"
+                )
             text = editing.new_file(provider, entry) if text is None else editing.appended(text, section, entry)
         changed = self._try(path, text, {f: t for f, t in texts.items() if f != path})
         self._first = {str(entry["type"]): self.rule(str(entry["type"])) for _, entry in entries} | self._first
         return changed
 
     def _without(self, names: Sequence[str]) -> dict[Path, str | None]:
-        """The files that would change if drafts of these names were taken out. Raises UsageError for what is no draft."""
+        """The files that would change if drafts of these names were taken out. Raises UsageError for what is no
+        draft."""
         out: dict[Path, str | None] = {}
         for name in names:
             seeming = [f for f, t in self._texts.items() if name in mentions.types_in(t)]
             for file in [f for f in seeming if name in _names(self._loaded([f], True))]:
                 if file in self._saved and name in _names(self._loaded([file], False)):
-                    raise UsageError(f"Expected a new type but got {name}, which stands in {shortest(file)}; change it with "
-                                     f"edit({name!r}, …)")
+                    raise UsageError(
+                        f"Expected a new type but got {name}, which stands in {shortest(file)}; change it with "
+                        f"edit({name!r}, …)"
+                    )
                 out[file] = editing.without(out.get(file) or self._texts[file], name)
         return out
 
@@ -177,8 +182,10 @@ class RuleFiles:
         except UsageError:
             rules, now = self._first.get(name), self.rule(name)
             if rules is None or rules.hash == now.hash:
-                raise UsageError(f"{name} is new and was not edited since it was added, so there is nothing to compare it "
-                                 f"with; dry_run({name!r}) shows all it finds") from None
+                raise UsageError(
+                    f"{name} is new and was not edited since it was added, so there is nothing to compare it "
+                    f"with; dry_run({name!r}) shows all it finds"
+                ) from None
             return rules
 
     def revert(self, name: str | None = None) -> list[str]:
@@ -238,8 +245,10 @@ class RuleFiles:
         for file in files if in_place else ():
             on_disk = read(file) if file.exists() else None
             if on_disk != self._saved.get(file):
-                raise UsageError(f"{shortest(file)!s} was changed by another program since this session read it; open a "
-                                 "new session and make the edit again, or save to another folder with to=…")
+                raise UsageError(
+                    f"{shortest(file)!s} was changed by another program since this session read it; open a "
+                    "new session and make the edit again, or save to another folder with to=…"
+                )
         if not files:
             return []
         loaded = self._closures(files)

@@ -108,8 +108,11 @@ class Interrupted(KeyboardInterrupt):
 def check_there(corpus: Corpus) -> None:
     """Raise CorpusError when an open corpus has gone."""
     if not (corpus.folder / MANIFEST_NAME).is_file():
-        raise CorpusError(f"Corpus {corpus.folder}: it was there when the session opened it and is not any more. Put it "
-                          "back and run the cell again, or open a session on another one", path=corpus.folder)
+        raise CorpusError(
+            f"Corpus {corpus.folder}: it was there when the session opened it and is not any more. Put it "
+            "back and run the cell again, or open a session on another one",
+            path=corpus.folder,
+        )
 
 
 class CorpusScan:

@@ -127,8 +127,8 @@ class Session:
     def compare(self, name: str | None = None) -> comparing.Comparison:
         """The rule of ``name`` (by default the one edited) before and after its edits, in one pass over the corpus.
 
-        A new rule is compared with what it was when it was first added. Raises UsageError when nothing or more than one rule
-        was edited and no name says which.
+        A new rule is compared with what it was when it was first added. Raises UsageError when nothing or more than
+        one rule was edited and no name says which.
         """
         chosen = name or self._edited()
         return self.compare_sets(self.files.before(chosen), self.files.rule(chosen))
@@ -210,7 +210,9 @@ class Session:
         or RulesError.
         """
         if (pair is None) != (pair_with is None):
-            raise UsageError("Expected pair=… (the new pair's name) together with pair_with=… (its other part) but got one")
+            raise UsageError(
+                "Expected pair=… (the new pair's name) together with pair_with=… (its other part) but got one"
+            )
         if pair_with is not None:
             fields = {"tests": tests_beside(pair_with), **fields}
         entries = [new_entry(slug, fields)]
@@ -226,8 +228,8 @@ class Session:
         """Write the edited files, once lint has no error and every test of theirs passes; returns where they are.
 
         ``to`` is another folder; with ``replace``, files of the same names that hold other rules there are lost. Raises
-        RulesError with everything that is wrong and writes nothing then, UsageError for a file that someone else changed
-        meanwhile, or that is in the way.
+        RulesError with everything that is wrong and writes nothing then, UsageError for a file that someone else
+        changed meanwhile, or that is in the way.
         """
         return self.files.save(to, replace=replace)
 

@@ -19,13 +19,25 @@ from workbench.lab.triage import STATIC
 from workbench.rules.rule import FILE, Window, WindowUnit
 
 SHOWN_ROWS = 40
-_SHOWN_COLUMNS = ("change", "secrets", "gap_bytes", "gap_lines", "crossed", "right", "repository", "path", "line", "context")
+_SHOWN_COLUMNS = (
+    "change",
+    "secrets",
+    "gap_bytes",
+    "gap_lines",
+    "crossed",
+    "right",
+    "repository",
+    "path",
+    "line",
+    "context",
+)
 _LARGEST = 1 << 40
 _STILL = "This is the window it is compared with. Move the slider to see which pairs come and go."
 
 
 class WindowSlider(anywidget.AnyWidget):
-    """The slider of one pair's sweep. ``unit`` is bytes or lines; by default the one that the rule, else the advice, uses.
+    """The slider of one pair's sweep. ``unit`` is bytes or lines; by default the one that the rule, else the advice,
+    uses.
 
     It starts at the rule's own window and compares with it; ``compare with`` on the page chooses another one.
     """
@@ -69,7 +81,11 @@ class WindowSlider(anywidget.AnyWidget):
     def _as_json(self, window: Window) -> dict[str, Any]:
         """``size`` is null for the whole file, which is drawn on either axis."""
         is_file = window.unit == "file"
-        return {"unit": self._unit if is_file else window.unit, "size": None if is_file else window.size, "text": str(window)}
+        return {
+            "unit": self._unit if is_file else window.unit,
+            "size": None if is_file else window.size,
+            "text": str(window),
+        }
 
     def _unit_as_json(self, unit: WindowUnit) -> dict[str, Any]:
         curve, advice = self.sweep.curve(unit), self.sweep.advice(unit)

@@ -1,7 +1,8 @@
 """A subject is what one verdict is about: a secret, or the parts of a paired credential, over all places it was found.
 
-Equal secrets are one subject, so they are judged once. Subjects stand in an order that chance and the token alone decide:
-the first n of them are a random sample, the same for everyone who uses the store, and most of it stays when a rule changes.
+Equal secrets are one subject, so they are judged once. Subjects stand in an order that chance and the token alone
+decide: the first n of them are a random sample, the same for everyone who uses the store, and most of it stays when a
+rule changes.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def draw(found: Flat, rules: RuleSet, labels: Labels, *, types: Collection[str] 
          size: int | None = 200, seed: int = 0) -> Sample:
     """Draw ``size`` subjects (None: all) from what a scan with ``rules`` found.
 
-    ``types`` are slugs of secret types or pair types; by default everything that may alert, as a batch has it: matches of
-    types that alert by themselves, and pairs. Raises UsageError for a type that the rules do not have.
+    ``types`` are slugs of secret types or pair types; by default everything that may alert, as a batch has it:
+    matches of types that alert by themselves, and pairs. Raises UsageError for a type that the rules do not have.
     """
     if size is not None and size < 1:
         raise UsageError(f"Expected a sample of 1 or more but got size={size}. Give None for all.")

@@ -182,7 +182,8 @@ class Sweep:
 
     def changes(self, before: Window | str | int, after: Window | str | int, *, unit: WindowUnit = "bytes",
                 most: int = MOST_ROWS) -> Results:
-        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``. At most
+        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``. At
+        most
         ``most``; the caption counts all."""
         moved = self._moved(window_of(before, unit), window_of(after, unit), unit)
         frame = self._rows(moved.unit, moved.rows, most, change=np.where(moved.enters, "enters", "leaves"))

@@ -44,16 +44,33 @@ def draw(curve: pd.DataFrame, bins: pd.DataFrame, *, unit: WindowUnit, now: Wind
     names = [n for n in ("pairs", "distinct", "crossed", "alone") if n in curve]
     last = curve[["window", *names]].tail(1).assign(window=widest)  # nothing changes beyond the last size
     long = pd.DataFrame(pd.concat([curve[["window", *names]], last])).astype("int64")
-    lines = alt.Chart(long.melt("window", var_name="what", value_name="count")).mark_line(interpolate="step-after").encode(
-        x=alt.X("window:Q", scale=axis, title=f"window in {unit}",
-                axis=alt.Axis(values=ticks, labelOverlap="greedy", labelSeparation=6)),
-        y=alt.Y("count:Q", title="places", axis=alt.Axis(tickCount=5, tickMinStep=1)),
-        color=alt.Color("what:N", title=None, scale=alt.Scale(domain=names, range=[_COLORS[n] for n in names]),
-                        legend=alt.Legend(orient="bottom", symbolStrokeWidth=3)),
-        # Where two lines are one, both are seen.
-        strokeWidth=alt.StrokeWidth("what:N", legend=None, scale=alt.Scale(domain=names, range=[_WIDTHS[n] for n in names])))
+    lines = (
+        alt.Chart(long.melt("window", var_name="what", value_name="count"))
+        .mark_line(interpolate="step-after")
+        .encode(
+            x=alt.X(
+                "window:Q",
+                scale=axis,
+                title=f"window in {unit}",
+                axis=alt.Axis(values=ticks, labelOverlap="greedy", labelSeparation=6),
+            ),
+            y=alt.Y("count:Q", title="places", axis=alt.Axis(tickCount=5, tickMinStep=1)),
+            color=alt.Color(
+                "what:N",
+                title=None,
+                scale=alt.Scale(domain=names, range=[_COLORS[n] for n in names]),
+                legend=alt.Legend(orient="bottom", symbolStrokeWidth=3),
+            ),
+            # Where two lines are one, both are seen.
+            strokeWidth=alt.StrokeWidth(
+                "what:N", legend=None, scale=alt.Scale(domain=names, range=[_WIDTHS[n] for n in names])
+            ),
+        )
+    )
     upper, lower = bars.properties(width=WIDTH, height=110), alt.layer(lines, *_marks(unit, now, advised, widest, axis))
-    return render(alt.vconcat(upper, lower.properties(width=WIDTH, height=170), spacing=6).resolve_scale(color="independent"))
+    return render(
+        alt.vconcat(upper, lower.properties(width=WIDTH, height=170), spacing=6).resolve_scale(color="independent")
+    )
 
 
 def _shares(bins: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +92,15 @@ def _marks(unit: WindowUnit, now: Window, advised: Window, widest: int, axis: al
     for row, (size, name, dash) in enumerate(drawn):
         base = alt.Chart(pd.DataFrame([{"window": size, "name": name}])).encode(x=alt.X("window:Q", scale=axis))
         on_right = np.log1p(size) > np.log1p(widest) / 2
-        out += [base.mark_rule(strokeDash=dash, size=1.5, color=INK),
-                base.mark_text(align="right" if on_right else "left", dx=-4 if on_right else 4, dy=8 + 13 * row, baseline="top",
-                               color=INK, fontSize=10).encode(text="name:N", y=alt.value(0))]
+        out += [
+            base.mark_rule(strokeDash=dash, size=1.5, color=INK),
+            base.mark_text(
+                align="right" if on_right else "left",
+                dx=-4 if on_right else 4,
+                dy=8 + 13 * row,
+                baseline="top",
+                color=INK,
+                fontSize=10,
+            ).encode(text="name:N", y=alt.value(0)),
+        ]
     return out

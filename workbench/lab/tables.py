@@ -50,7 +50,8 @@ color:inherit;white-space:pre-wrap;overflow-wrap:anywhere}
 background:#2e7d3222}
 .wb.wb del{border-color:#cf222e;background:#cf222e22}
 </style>"""
-"""``.wb.wb.wb`` outweighs JupyterLab's own rules for tables and code in outputs: text to the right, stripes, grey boxes."""
+"""``.wb.wb.wb`` outweighs JupyterLab's own rules for tables and code in outputs: text to the right, stripes, grey
+boxes."""
 
 _BROWSER_STYLE = """<style>.dt-container.dt-container{background:transparent;color:inherit}
 .dt-container.dt-container :is(select,input,button){background:var(--jp-layout-color1,Canvas);color:inherit!important}

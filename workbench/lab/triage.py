@@ -50,7 +50,9 @@ class Triage(anywidget.AnyWidget):
         self._retry: asyncio.TimerHandle | None = None
         super().__init__()
         self.on_msg(self._receive)
-        atexit.register(_last_try, weakref.ref(self))  # a kernel that is shut down in an orderly way takes nothing with it
+        atexit.register(
+            _last_try, weakref.ref(self)
+        )  # a kernel that is shut down in an orderly way takes nothing with it
         self._send_view()
 
     def __repr__(self) -> str:
@@ -123,8 +125,8 @@ def triage(session: Session, *names: str, store: str | Path, sample: int | None 
 
     ``names`` are secret types or pairs; without any, all that may alert is judged. ``sample`` secrets are drawn (None:
     all), ``seed`` draws others. ``reviewer`` is by default the user's login name. A store that is not there is made.
-    Raises UsageError for unknown names or a nameless reviewer, StoreError, StoreLocked or WrongKey when the store cannot be
-    opened, and what :meth:`Session.found` raises.
+    Raises UsageError for unknown names or a nameless reviewer, StoreError, StoreLocked or WrongKey when the store
+    cannot be opened, and what :meth:`Session.found` raises.
     """
     found, rules = session.found(*names), session.rules
     labels = Store(store, wait_s=WAIT_S).labels
@@ -139,7 +141,9 @@ def _login() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):
-        raise UsageError("Expected a login name to sign labels with, but this system has none. Give reviewer=...") from None
+        raise UsageError(
+            "Expected a login name to sign labels with, but this system has none. Give reviewer=..."
+        ) from None
 
 
 def _text(message: dict[str, Any], name: str) -> str:

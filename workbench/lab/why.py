@@ -73,8 +73,10 @@ def asked(row: Row) -> Asked:
     examples."""
     values = row.to_dict() if isinstance(row, pd.Series) else dict(row) if isinstance(row, Mapping) else {}
     if "blob_id" not in values or "type" not in values:
-        raise UsageError("Expected a row of matches(), pairs() or near_misses(), such as matches().iloc[0], but got "
-                         + (f"one with {', '.join(map(str, list(values)[:6]))}" if values else f"a {type(row).__name__}"))
+        raise UsageError(
+            "Expected a row of matches(), pairs() or near_misses(), such as matches().iloc[0], but got "
+            + (f"one with {', '.join(map(str, list(values)[:6]))}" if values else f"a {type(row).__name__}")
+        )
     edges = (
         zip(values["starts"], values["ends"], strict=True) if "starts" in values else [(values["start"], values["end"])]
     )
