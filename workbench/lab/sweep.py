@@ -115,13 +115,14 @@ class Sweep:
         out = np.full(count, -1, np.int8)
         if self.truth is None:
             return out
+        members, numbers = (np.concatenate(c) for c in zip(
+            *((self.standing[u].members, self._identities[u]) for u in UNITS), strict=True))
+        once = np.unique(numbered(list(members.T)), return_index=True)[1]  # nearly all stand in both units
         keys = self._flat.match_keys()
-        for unit in UNITS:
-            rows = self._identities[unit].tolist(), self.standing[unit].members.tolist()
-            for number, members in zip(*rows, strict=True):
-                known = self.truth.of((keys[members[0]][0], frozenset(keys[k][1:] for k in members)))
-                if known is not None:
-                    out[number] = max(out[number], int(known))
+        for number, rows in zip(numbers[once].tolist(), members[once].tolist(), strict=True):
+            known = self.truth.of((keys[rows[0]][0], frozenset([keys[k][1:] for k in rows])))
+            if known is not None:
+                out[number] = max(out[number], int(known))
         return out
 
     # -- as functions of the window ------------------------------------------------------------------------------------
