@@ -1,0 +1,90 @@
+"""What stands round a token in other people's files: whichever it is, the shipped rules must find the token.
+
+Formats that need no word near are tried in all of these texts; those that need the provider's name beside them in the
+ones that have it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from workbench.engine.compiled import CompiledRules
+from workbench.engine.scan import blob_batch, scan_batches
+from workbench.rules.load import search_way
+from workbench.rules.pattern import lengths, parse
+from workbench.rules.rule import RuleSet, SecretType
+from workbench.rules.samples import make_sample
+
+# {A_B}, {a_b}, {aB}, {a-b}: the provider's name as a variable has it.
+TEXTS = (
+    '{a_b}_api_key = "{secret}"',
+    "{A_B}_TOKEN: {secret}",
+    '"{aB}Key": "{secret}"',
+    "export {A_B}={secret}",
+    "https://api.example.com/v1?{a_b}_key={secret}&limit=1",
+    "<{a-b}-token>{secret}</{a-b}-token>",
+    '{"config.ini": "{A_B}_TOKEN={secret}\\nDEBUG=true"}',
+    '{"service": "{a-b}", "token": "{secret}"}',
+    "const client = new {aB}Client({ apiKey: '{secret}' })",
+    "{A_B}_SECRET='{secret}'",
+    'set{aB}ApiToken("{secret}")',
+    "{a-b}-api-key: `{secret}`",
+    "{a_b}_token => '{secret}',",
+    '<add key="{aB}Token" value="{secret}" />',
+)
+
+
+def texts(secret: SecretType, token: str) -> Iterator[str]:
+    words = re.findall(r"[a-z0-9]+", secret.provider.lower())
+    names = {"{A_B}": "_".join(words).upper(), "{a_b}": "_".join(words), "{a-b}": "-".join(words),
+             "{aB}": words[0] + "".join(w.title() for w in words[1:]), "{secret}": token}
+    for text in TEXTS:
+        yield re.sub(r"\{(?:A_B|a_b|a-b|aB|secret)\}", lambda m: names[m.group()], text)
+
+
+def missed(compiled: CompiledRules, secret: SecretType, index: int) -> list[str]:
+    """The texts, without the token, in which a sample of the format is not found with its own borders."""
+    token = make_sample(secret, index, seed="surroundings").decode("latin-1")
+    made = [t.encode("latin-1") for t in texts(secret, token)]
+    found = {row["blob_id"]: row["matches"] for out in scan_batches([blob_batch([(str(k), t) for k, t in enumerate(made)])],
+                                                                    compiled) for row in out.to_pylist()}
+    spans = [(t.index(token.encode("latin-1")), len(token)) for t in made]
+    return [text for k, (text, (at, size)) in enumerate(zip(TEXTS, spans, strict=True))
+            if not any((m["secret_type"], m["start"], m["end"]) == (secret.type, at, at + size) for m in found.get(str(k), ()))]
+
+
+@pytest.fixture(scope="module")
+def compiled(shipped: RuleSet) -> CompiledRules:
+    return CompiledRules(shipped)
+
+
+def test_formats_that_need_no_word_are_found_in_all_of_them(shipped: RuleSet, compiled: CompiledRules) -> None:
+    parts = shipped.part_types()
+    wrong = {}
+    for secret in shipped.secret_types.values():
+        for index, fmt in enumerate(secret.formats):
+            needs_none = fmt.near is None and max(lengths(parse(p))[1] for p in (fmt.before, fmt.after)) <= 2
+            if needs_none and search_way(fmt, is_part=secret.type in parts) == "trigger":
+                if lost := missed(compiled, secret, index):
+                    wrong[secret.type, fmt.label] = lost
+    assert wrong == {}
+
+
+NARROWER = {
+    "circleci_personal_access_token": "only words between that no project's token has",
+    "linkedin_client_secret": "16 characters, so the word secret or key must stand between",
+    "wandb_api_key": "found by a short name of the provider",
+}
+
+
+def test_formats_beside_a_name_are_found_in_all_of_them(shipped: RuleSet, compiled: CompiledRules) -> None:
+    wrong = {}
+    for secret in shipped.secret_types.values():
+        for index, fmt in enumerate(secret.formats):
+            if fmt.label == "beside the name" and secret.type not in NARROWER:
+                if lost := missed(compiled, secret, index):
+                    wrong[secret.type, fmt.label] = lost
+    assert wrong == {}
