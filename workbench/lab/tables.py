@@ -97,7 +97,8 @@ class Results(pd.DataFrame):
                 f"{empty}{more}")
 
     def browse(self) -> Browser:
-        """All rows with search, sorting and pages: a table that brings its script along and fetches nothing."""
+        """All rows with search, sorting and pages: a table that brings its script along and fetches nothing. Of more
+        than 2 MB it holds the first and the last rows, and says so."""
         return Browser(self)
 
 
