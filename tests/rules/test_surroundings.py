@@ -68,9 +68,8 @@ def test_formats_that_need_no_word_are_found_in_all_of_them(shipped: RuleSet, co
         for index, fmt in enumerate(secret.formats):
             needs_none = fmt.near is None and max(lengths(parse(p))[1] for p in (fmt.before, fmt.after)) <= 2
             if needs_none and search_way(fmt, is_part=secret.type in parts) == "trigger":
-                if lost := missed(compiled, secret, index):
-                    wrong[secret.type, fmt.label] = lost
-    assert wrong == {}
+                wrong[secret.type, fmt.label] = missed(compiled, secret, index)
+    assert {name: lost for name, lost in wrong.items() if lost} == {}
 
 
 NARROWER = {
@@ -85,6 +84,5 @@ def test_formats_beside_a_name_are_found_in_all_of_them(shipped: RuleSet, compil
     for secret in shipped.secret_types.values():
         for index, fmt in enumerate(secret.formats):
             if fmt.label == "beside the name" and secret.type not in NARROWER:
-                if lost := missed(compiled, secret, index):
-                    wrong[secret.type, fmt.label] = lost
-    assert wrong == {}
+                wrong[secret.type, fmt.label] = missed(compiled, secret, index)
+    assert {name: lost for name, lost in wrong.items() if lost} == {}
