@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from workbench.batch import notebook
+from workbench.batch.params import BatchParams
+from workbench.batch.run import rule_infos
+from workbench.engine.compiled import CompiledRules
 from workbench.store.reader import StoreReader
+from workbench.store.store import Store
 
 
 def workbench(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -95,3 +101,47 @@ secrets:
     missed = workbench(*flags)
     assert missed.returncode == 4, missed.stderr
     assert "blind_token" in missed.stderr and "Traceback" not in missed.stderr
+
+
+def test_a_second_writer_is_told_who_writes(tmp_path: Path, rules_folder: Path, add_to: Callable[..., None],
+                                            house: CompiledRules) -> None:
+    add_to(tmp_path / "corpus", 6)
+    store = Store(tmp_path / "alerts.duckdb")
+    store.begin_run(rule_infos(house.rules), corpus="other", rule_set_hash=house.rules.hash)
+    done = workbench("batch", tmp_path / "corpus", "--rules", rules_folder, "--store", store.path)
+    assert done.returncode == 1 and f"{os.getpid()}" in done.stderr and "report cannot be written" not in done.stderr
+
+
+def test_a_malformed_key_of_a_new_store_is_told(tmp_path: Path, rules_folder: Path, add_to: Callable[..., None],
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    add_to(tmp_path / "corpus", 6)
+    monkeypatch.setenv("WORKBENCH_KEY", "short")
+    done = workbench("batch", tmp_path / "corpus", "--rules", rules_folder, "--store", tmp_path / "alerts.duckdb")
+    assert done.returncode == 1 and "WORKBENCH_KEY" in done.stderr and "report" not in done.stderr
+
+
+def test_a_report_that_is_a_folder_is_refused_before_the_run(tmp_path: Path, rules_folder: Path,
+                                                             add_to: Callable[..., None]) -> None:
+    add_to(tmp_path / "corpus", 6)
+    store = tmp_path / "alerts.duckdb"
+    done = workbench("batch", tmp_path / "corpus", "--rules", rules_folder, "--store", store, "--report", tmp_path)
+    assert done.returncode == 2 and "--report" in done.stderr and not store.exists()
+
+
+def test_a_batch_tells_of_its_own_run_whatever_others_do_meanwhile(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None], house: CompiledRules,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process begins and fails between the end of this run and the look at the ledger."""
+    add_to(tmp_path / "corpus", 6)
+    params = BatchParams(str(tmp_path / "corpus"), (str(rules_folder),), str(tmp_path / "alerts.duckdb"), progress=False)
+    tidy = notebook._tidy
+
+    def other_run(report: Path) -> None:
+        tidy(report)
+        store = Store(params.store)
+        run_id = store.begin_run(rule_infos(house.rules), corpus="other", rule_set_hash=house.rules.hash)
+        store.finish_run(run_id, "failed", counts={}, failures={"run": "another's trouble"})
+
+    monkeypatch.setattr(notebook, "_tidy", other_run)
+    _, run = notebook.execute(params)
+    assert (run["status"], run["corpus"]) == ("done", "corpus")

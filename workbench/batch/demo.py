@@ -58,7 +58,7 @@ def demo(out: Path, *, seed: int | str = 0, size_bytes: int = DEMO_BYTES, reposi
     result = measure(out / "planted", CompiledRules(rules, cache=folder()), progress=progress)
     yield f"measured   recall    {result.recall}"
     yield f"           precision {result.precision}"
-    yield f"store      {store} (workbench store alerts {store})"
+    yield f"store      {store} (workbench store alerts --store {store})"
 
 
 def _make_room(out: Path) -> None:

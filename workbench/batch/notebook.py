@@ -7,10 +7,14 @@ completed.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +28,43 @@ NOTEBOOK = "batch_scan.ipynb"
 
 
 def default_report(params: BatchParams) -> Path:
-    """``<store without suffix>-runs/<UTC time>.ipynb`` beside the store."""
+    """``<store without suffix>-runs/<UTC time>-<process>.ipynb`` beside the store."""
     store = Path(params.store).absolute()
-    return store.parent / f"{store.stem}-runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.ipynb"
+    return store.parent / f"{store.stem}-runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.ipynb"
 
 
 def execute(params: BatchParams, *, report: Path | None = None) -> tuple[Path, dict[str, Any]]:
     """Run the batch notebook with ``params``; returns the report's path and the run's row of the ledger.
 
     Raises the kernel's own error when it is one of the workbench's (CanaryMissed, StoreLocked …), with its message and
-    exit code, and :class:`StoreError` when the kernel died. Whatever was committed by then stands in the store.
+    exit code, :class:`StoreError` when the kernel died, and :class:`UsageError` for a report that cannot be written.
+    Whatever was committed by then stands in the store.
     """
-    report = report or default_report(params)
-    before = _runs(params)
+    report = (report or default_report(params)).absolute()
+    params = replace(params, report_file=str(report))
+    before = {r["run_id"] for r in _runs_of(params)}
+    _check_place(report)
     try:
-        report.parent.mkdir(exist_ok=True)
         _execute(params, report)
-    except OSError as error:
-        raise UsageError(f"{report}: the report cannot be written ({error.strerror}); name another with --report") from None
     finally:
         if report.is_file():
             _tidy(report)
-    new = [r for r in _runs(params) if r["run_id"] not in before]
+    # Others may have begun and ended runs meanwhile: ours is the one whose page this is.
+    new = [r for r in _runs_of(params) if r["run_id"] not in before]
     if not new:
         raise StoreError(f"The notebook ended without a run in the ledger of {params.store}; {report} shows how far it got")
     return report, new[-1]
+
+
+def _check_place(report: Path) -> None:
+    try:
+        report.parent.mkdir(exist_ok=True)
+        if report.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a folder")
+        with report.open("ab"):
+            pass
+    except OSError as error:
+        raise UsageError(f"{report}: the report cannot be written ({error.strerror}); name another with --report") from None
 
 
 def _execute(params: BatchParams, report: Path) -> None:
@@ -64,7 +80,13 @@ def _execute(params: BatchParams, report: Path) -> None:
     try:
         papermill.execute_notebook(
             notebooks_folder() / NOTEBOOK, report, parameters=params.to_mapping(), kernel_name="python3",
-            progress_bar=False, log_output=False, stderr_file=sys.stderr if params.progress else None, config=private)
+            progress_bar=False, log_output=False, stderr_file=sys.stderr if params.progress else None, config=private,
+            # Ending a kernel interrupts it, which it would log as an error of its own on the terminal.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"])
+    except OSError as error:
+        if isinstance(error, WorkbenchError):
+            raise
+        raise UsageError(f"{report}: the report cannot be written ({error.strerror}); name another with --report") from None
     except PapermillExecutionError as error:
         raise _translated(error.ename, error.evalue, report) from None
     except DeadKernelError:
@@ -97,10 +119,12 @@ def _translated(name: str, text: str, report: Path) -> WorkbenchError:
     return StoreError(f"The notebook stopped with {name}; {report} shows where")
 
 
-def _runs(params: BatchParams) -> list[dict[str, Any]]:
+def _runs_of(params: BatchParams) -> list[dict[str, Any]]:
+    """Rows of the ledger whose report is the one of ``params``, oldest first."""
     if not Path(params.store).exists():
         return []
-    return StoreReader(params.store).runs().to_pylist()
+    rows = StoreReader(params.store).runs().to_pylist()
+    return [r for r in rows if json.loads(r["params"]).get("report_file") == params.report_file]
 
 
 def _tidy(report: Path) -> None:

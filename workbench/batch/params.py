@@ -18,7 +18,11 @@ from workbench.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class BatchParams:
-    """``corpus`` and ``store`` are paths, ``rules`` files or folders; ``threads`` 0 means one a core; sizes in bytes."""
+    """``corpus`` and ``store`` are paths, ``rules`` files or folders; ``threads`` 0 means one a core; sizes in bytes.
+
+    ``report_file`` is where the executed notebook goes, "" when nobody keeps it: the ledger has it, so that a run can be
+    told from others of the same store.
+    """
 
     corpus: str
     rules: tuple[str, ...]
@@ -27,6 +31,7 @@ class BatchParams:
     shard_bytes: int = SHARD_BYTES
     most_blob_bytes: int = MOST_BLOB_BYTES
     progress: bool = True
+    report_file: str = ""
 
     def __post_init__(self) -> None:
         for name in ("corpus", "store"):
@@ -38,6 +43,8 @@ class BatchParams:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise UsageError(f"Expected a whole number of at least {least} but got {name}={value!r}")
+        if not isinstance(self.report_file, str):
+            raise UsageError(f"Expected a path but got report_file={self.report_file!r}")
         if not isinstance(self.progress, bool):
             raise UsageError(f"Expected true or false but got progress={self.progress!r}")
 
@@ -55,6 +62,8 @@ class BatchParams:
         if missing:
             raise UsageError(f"Expected the parameter {missing[0]} but got none; it has no default")
         rules = given["rules"]
+        if not isinstance(rules, (str, list, tuple)):
+            raise UsageError(f"Expected rules files or folders but got rules={rules!r}")
         values = {**given, "rules": (rules,) if isinstance(rules, str) else tuple(rules)}
         return cls(**values)
 

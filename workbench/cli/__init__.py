@@ -10,6 +10,8 @@ import atexit
 import contextlib
 import os
 import sys
+import traceback
+from typing import Annotated
 
 import typer
 
@@ -23,6 +25,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks print local variables, and those hold tokens
     rich_markup_mode=None,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from workbench import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True,
+                                               callback=_print_version)] = False) -> None:
+    """Make, measure and run secret-scanning partner patterns over Parquet corpora of public commits."""
 
 
 def _register() -> None:
@@ -67,17 +83,25 @@ def main() -> None:
     _leave(_run())
 
 
+_INTERRUPTED = 130
+
+
 def _run() -> int:
     try:
         app()
     except SystemExit as ended:
+        if ended.code == _INTERRUPTED:  # typer leaves so, and says nothing
+            typer.echo("Interrupted.", err=True)
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
     except WorkbenchError as error:
         typer.echo(f"Error: {error}", err=True)
         return error.exit_code
     except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
-        return 130
+        return _INTERRUPTED
+    except Exception:  # noqa: BLE001  a fault of ours: shown, and the process still ends as below
+        traceback.print_exc()
+        return 1
     return 0
 
 

@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(help="Look at an alert store and look after it.", no_args_is_help=True)
 
-StorePath = Annotated[Path, typer.Argument(help="The alert store.")]
+StorePath = Annotated[Path, typer.Option("--store", help="The alert store, a DuckDB file.")]
 
 
 @app.command()
@@ -37,7 +37,7 @@ def alerts(store: StorePath) -> None:
 
 
 @app.command()
-def snapshot(store: StorePath, out: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
+def snapshot(store: StorePath, out: Annotated[Path, typer.Option(help="The file to make.")]) -> None:
     """Copy the store, without its tokens, to a file that analysts can keep and any DuckDB since 1.1 opens."""
     from workbench.store import snapshot as snapshots
 
