@@ -22,6 +22,7 @@ import re2
 
 from workbench.engine import kept
 from workbench.engine.compilation import MOST_TOKEN_BYTES, Bearings, Search, compile_rules
+from workbench.engine.names import Names
 from workbench.engine.sieve import Sieve
 from workbench.engine.triggers import ALNUM, Target, spelled
 from workbench.errors import RulesError
@@ -147,6 +148,8 @@ class CompiledRules:
         self.partner_formats = _by_type(self.formats, "partner")
         self.base64_types = frozenset(s.type for s in rules.secret_types.values() if s.base64)
         self.rule_of = rules.rule_of()
+        self.provider_of = {s.type: s.provider for s in rules.secret_types.values()}
+        self.names = Names(self.provider_of.values())
         self.places, self._allowed = found.places, found.allowed
         self._has_beside = ~found.allowed.all(axis=(1, 2))
         self._databases = found.databases

@@ -26,7 +26,7 @@ _STAGES = {
     "checksum": "dropped by checksum: it does not hold",
     "placeholder": "dropped by placeholder: it looks made up",
     "entropy": "dropped by min_entropy: too regular",
-    "near": "dropped by near: none of the keywords stands in the window",
+    "near": "dropped by near: none of the keywords stands in the window, or its own statement names another provider",
     "overlap": "dropped by overlap: a match of the same type has its bytes",
     "claimed": "dropped: a surer part of the same rule has its bytes",
     "match": "matches",

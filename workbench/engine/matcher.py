@@ -233,7 +233,8 @@ class BlobMatcher:
         return True
 
     def _is_near(self, fmt: CompiledFormat, start: int, end: int) -> bool:
-        """Whether a keyword stands, whole, in the window before the token or after it; inside it does not count."""
+        """Whether a keyword stands, whole, in the window before the token or after it; inside it does not count, and none
+        counts for a token whose own statement names another provider."""
         window = fmt.near_window
         if window.unit == "lines":
             low, high = around(self._blob, start, end, window.size)
@@ -241,7 +242,10 @@ class BlobMatcher:
             reach = len(self._blob) if window.unit == "file" else window.size
             low, high = max(0, start - reach), min(len(self._blob), end + reach)
         assert fmt.near is not None
-        return fmt.near.search(self._blob, low, start) is not None or fmt.near.search(self._blob, end, high) is not None
+        if fmt.near.search(self._blob, low, start) is None and fmt.near.search(self._blob, end, high) is None:
+            return False
+        provider = self._compiled.provider_of[fmt.secret_type]
+        return not self._compiled.names.someone_elses(self._blob, start, provider, fmt.near)
 
     def _resolve(self) -> list[Match]:
         """Found candidates with no two of one type sharing bytes: the earlier, then the longer, is kept."""

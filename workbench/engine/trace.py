@@ -13,7 +13,7 @@ Stage = Literal[
     "trigger",  # the literal was found: a candidate begins
     "before", "pattern", "after",
     "must_match", "must_not_match", "checksum", "placeholder", "entropy",
-    "near",  # no keyword in reach
+    "near",  # no keyword in reach, or the token's own statement names another provider
     "overlap",  # another match of the type has its bytes
     "claimed",  # a surer part of the same rule has its bytes
     "match",
