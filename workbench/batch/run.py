@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from workbench import __version__
+from workbench.batch import places
 from workbench.batch.plan import BatchPlan, ShardWork
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.canary import check_canary
@@ -113,7 +114,7 @@ def run(plan: BatchPlan, *, seed: str | None = None) -> RunReport:
         if missed is not None:
             raise missed
         _scan_all(plan, compiled, store, report)
-        store.record_locations(report.run_id, location_readers(plan.corpus))
+        store.record_locations(report.run_id, _safe_readers(plan))
         status = "failed" if report.failures else "done"
     except WorkbenchError as error:
         status = "failed"
@@ -221,6 +222,12 @@ def rule_infos(rules: RuleSet) -> list[RuleInfo]:
                   for p in (rules.pairs[n] for n in rule.pairs)]
         out.append(RuleInfo(rule.name, rule.hash, tuple(types)))
     return out
+
+
+def _safe_readers(plan: BatchPlan) -> dict[str, Any]:
+    """The corpus' location files, read with the tokens in their paths masked."""
+    rules = cache(lambda: CompiledRules(plan.rules, cache=cached.folder()))
+    return {sha256: places.masked(reader, rules) for sha256, reader in location_readers(plan.corpus).items()}
 
 
 def location_readers(corpus: Corpus) -> dict[str, Any]:
