@@ -273,3 +273,15 @@ def test_an_export_does_not_keep_a_batch_waiting(store: Store, tmp_path: Path, m
     export_alerts(store.path, tmp_path / "out", key=KEY)
     assert len(recorded) == 1
     assert manifest(tmp_path / "out")["run_status"] == "running"
+
+
+@pytest.mark.parametrize(("status", "warned"), [("failed", True), ("done", False)])
+def test_an_export_after_a_run_that_did_not_end_well_says_so(store: Store, tmp_path: Path, status: Any, warned: bool,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its alerts may be without their places, or not all of them."""
+    store.finish_run(begin(store), status, counts={}, failures={})
+    monkeypatch.setenv("WORKBENCH_KEY", encode_key(KEY))
+    app = Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["--store", str(store.path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0 and ("Run workbench batch" in done.output) is warned

@@ -27,6 +27,9 @@ def export(
 
     done = export_alerts(store, out, partners=partner or (), formats=format or (),
                          first_location_only=first_location_only, progress=sys.stderr.isatty())
+    if done.run_status not in (None, "done"):
+        typer.echo(f"The store's last run is {done.run_status}: alerts or their places may be missing. Run workbench batch "
+                   "again to complete it, then export once more", err=True)
     for provider in done.providers:
         typer.echo(f"{provider.folder}: {provider.alerts} alerts, {provider.objects} objects for {provider.provider}")
         if provider.tokens_not_utf8:

@@ -58,10 +58,11 @@ class ExportedProvider:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A finished export."""
+    """A finished export. ``run_status`` is how the store's last run ended; None when there was none."""
 
     folder: Path
     providers: tuple[ExportedProvider, ...]
+    run_status: str | None = None
 
 
 def export_alerts(store: str | Path, out: str | Path, *, key: bytes | None = None, partners: Sequence[str] = (),
@@ -99,7 +100,7 @@ def export_alerts(store: str | Path, out: str | Path, *, key: bytes | None = Non
         # Also after an interrupt: half an export would be raw tokens that nobody looks after.
         shutil.rmtree(temporary, ignore_errors=True)
     _sweep(target)
-    return Export(target, tuple(done))
+    return Export(target, tuple(done), payloads.run_status)
 
 
 def _formats(formats: Sequence[str]) -> tuple[str, ...]:
