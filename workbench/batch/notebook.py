@@ -74,7 +74,7 @@ def _execute(params: BatchParams, report: Path) -> None:
         from papermill.exceptions import PapermillExecutionError
         from traitlets.config import Config
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is raised as well
     # A kernel on TCP can be listened to by others of this machine; sockets in the user's own folder cannot.
     private = Config({"KernelManager": {"transport": "ipc"}})
     try:
