@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 
+import re2
+
 from workbench.rules.checksum import COMMON, Checksum
 from workbench.rules.marvin import MARVIN
 from workbench.rules.structure import STRUCTURES
@@ -61,13 +63,21 @@ def entropy(token: bytes) -> float:
     return -sum(n / total * math.log2(n / total) for n in counts.values())
 
 
+def _bytes_alone() -> re2.Options:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
 # Words that stand in tokens people make up, in capitals or not. Short ones would meet random tokens by chance: with five
 # letters or more, all of them together meet a random token of 40 characters about once in a million.
-_WORDS = re.compile(
+# RE2 reads a long token twenty times as fast as Python's own engine.
+_WORDS = re2.compile(
     rb"example|placeholder|change_?me|replace_?me|your[_-]?(?:api|access|key|secret|token)|redacted|not_?a_?real"
     rb"|fake[_-]?(?:fake|key|pass|secret|token|value)|dummy|test[_-]?(?:test|key|token)|sample[_-]?(?:key|secret|token)"
     rb"|secretsecret|insert[_-]?(?:key|token|your)|hello_?world|foobar|qwerty|asdfgh|lorem_?ip|dead_?beef|cafe_?babe"
-    rb"|badc0ffee|feed_?face|xxxxx|\*\*\*|\.\.\.\.|_here\b|(?:key|token|secret)here"
+    rb"|badc0ffee|feed_?face|xxxxx|\*\*\*|\.\.\.\.|_here\b|(?:key|token|secret)here",
+    _bytes_alone(),
 )
 # A piece over and over: at least 8 characters that say again what stands just before them.
 _REPEATS = re.compile(rb"(.{8,16})\1|(.{4,7})\2{2}|(.{2,3})\3{4}", re.DOTALL)

@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import re2
 
@@ -45,9 +46,14 @@ def _fits(expression: str, value: object) -> bool:
 
 
 def _matches(expression: str, data: bytes) -> bool:
+    return _program(expression).fullmatch(data) is not None
+
+
+@lru_cache(maxsize=1024)
+def _program(expression: str) -> re2._Regexp:
     options = re2.Options()
     options.log_errors, options.encoding = False, re2.Options.Encoding.LATIN1
-    return re2.fullmatch(expression.encode(), data, options) is not None
+    return re2.compile(expression.encode(), options)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
