@@ -50,7 +50,10 @@ class Scanned:
 
 @dataclass(slots=True)
 class RunReport:
-    """What a run did. ``failures`` maps shards to reasons; ``seconds`` are wall time from canary to last commit."""
+    """What a run did. ``failures`` maps shards to reasons; ``seconds`` are wall time from canary to last commit.
+
+    ``shards_superseded`` counts shards of an earlier layout of the corpus whose rows were dropped.
+    """
 
     run_id: RunId | None = None
     canaries: int = 0
@@ -61,6 +64,8 @@ class RunReport:
     pairs: int = 0
     near_misses: int = 0
     alerts_opened: int = 0
+    alerts_closed: int = 0
+    shards_superseded: int = 0
     seconds: float = 0.0
     skipped: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
@@ -70,6 +75,7 @@ class RunReport:
         return {"canaries": self.canaries, "shards_done": self.shards_done, "shards_failed": len(self.failures),
                 "blobs": self.blobs, "content_bytes": self.content_bytes, "matches": self.matches, "pairs": self.pairs,
                 "near_misses": self.near_misses, "alerts_opened": self.alerts_opened,
+                "alerts_closed": self.alerts_closed, "shards_superseded": self.shards_superseded,
                 "seconds": round(self.seconds, 3), "skipped": dict(self.skipped)}
 
 
@@ -115,6 +121,8 @@ def run(plan: BatchPlan, *, seed: str | None = None) -> RunReport:
             raise missed
         _scan_all(plan, compiled, store, report)
         store.record_locations(report.run_id, _safe_readers(plan))
+        if not report.failures:  # a shard that failed holds blobs that only an old one may have rows of
+            _supersede(plan, store, report)
         status = "failed" if report.failures else "done"
     except WorkbenchError as error:
         status = "failed"
@@ -124,6 +132,14 @@ def run(plan: BatchPlan, *, seed: str | None = None) -> RunReport:
         report.seconds = time.perf_counter() - started
         _finish(store, report, status)
     return report
+
+
+def _supersede(plan: BatchPlan, store: Store, report: RunReport) -> None:
+    """Let go of shards that the corpus had in another layout."""
+    assert report.run_id is not None
+    present = [shard.shard_id for shard in plan.corpus.shards(plan.params.shard_bytes)]
+    outcome = store.supersede_shards(report.run_id, present, plan.corpus.blobs_held)
+    report.shards_superseded, report.alerts_closed = outcome.shards, report.alerts_closed + outcome.alerts_closed
 
 
 def _begin(plan: BatchPlan) -> tuple[Store, RunId]:
@@ -208,6 +224,7 @@ def _record(rules: RuleSet, store: Store, report: RunReport, work: ShardWork, fu
     report.pairs += outcome.pairs
     report.near_misses += outcome.near_misses
     report.alerts_opened += outcome.alerts_opened
+    report.alerts_closed += outcome.alerts_closed
     for batch in scanned.results:
         report.skipped.update(r for r in batch.column("skipped").to_pylist() if r is not None)
 

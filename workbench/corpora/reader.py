@@ -28,6 +28,7 @@ from workbench.schemas import BLOBS, LOCATIONS
 SHARD_BYTES = 256 << 20
 BATCH_BYTES = 64 << 20
 _STREAM_BUFFER_BYTES = 1 << 20
+_ROWS_AT_ONCE = 1 << 18
 _WHOLE_GROUP_SLACK = 1.25
 """A row group up to this many times ``batch_bytes`` is read in one piece: row groups are only about as large."""
 
@@ -109,6 +110,23 @@ class Corpus:
         """As :meth:`locations`, of one locations file of the manifest."""
         batches = location_batches([self.folder / file.path], blob_ids=blob_ids)
         return pa.Table.from_batches(batches, LOCATION_COLUMNS)
+
+    def blobs_held(self, blob_ids: pa.Array) -> pa.Array:
+        """Those of ``blob_ids`` (string array) that stand in the corpus. Reads one column of the blobs files.
+
+        Raises CorpusError when a file cannot be read.
+        """
+        found = []
+        for path in self.blob_files:
+            try:
+                with pq.ParquetFile(path, pre_buffer=False) as parquet:
+                    for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=["blob_id"], use_threads=False):
+                        ids = batch.column(0).cast(pa.string())
+                        found.append(ids.filter(pc.is_in(ids, value_set=blob_ids)))
+            except (pa.ArrowException, OSError, KeyError) as error:
+                raise CorpusError(f"{path}: the blob ids cannot be read: {error}. Run `workbench corpus verify`",
+                                  path=path) from error
+        return pc.unique(pa.concat_arrays(found)) if found else pa.array([], pa.string())
 
     def blob(self, blob_id: BlobId | str) -> bytes:
         """The content of one blob.

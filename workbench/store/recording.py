@@ -6,7 +6,7 @@ in the store, with the shard's done marks, or nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -18,6 +18,9 @@ from workbench.store.rulebook import RuleBook
 from workbench.store.sealing import Sealer
 
 NOW = "(now() AT TIME ZONE 'UTC')"
+
+FOUND_IN_BLOBS = ("match", "pair", "near_miss")
+"""Tables of what rules found, blob by blob."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +75,13 @@ def _superseded(session: Session, shard_id: ShardId, book: RuleBook) -> list[str
         """,
         [shard_id],
     )
-    found = {"secret": book.secrets, "pair": book.pairs, "mark": {}}
-    return sorted({rule for rule, kind, slug in held if rule in book.rules or slug in found[kind]})
+    return sorted(owners(held, book))
+
+
+def owners(held: Iterable[tuple[str, str, str]], book: RuleBook) -> set[str]:
+    """Of rows (rule, kind, type) those rules that ``book`` has, or has a type of."""
+    found: dict[str, Container[str]] = {"secret": book.secrets, "pair": book.pairs, "mark": ()}
+    return {rule for rule, kind, slug in held if rule in book.rules or slug in found[kind]}
 
 
 def start_noting(session: Session) -> None:
@@ -81,8 +89,12 @@ def start_noting(session: Session) -> None:
     session.execute("CREATE OR REPLACE TEMP TABLE touched (kind VARCHAR, id VARCHAR)")
 
 
-def forget(session: Session, condition: str, values: list[object]) -> None:
-    """Delete the rows and done marks that ``condition`` names, noting which alerts and findings that touches."""
+def forget(session: Session, condition: str, values: list[object], *,
+           tables: Iterable[str] = (*FOUND_IN_BLOBS, "shard")) -> None:
+    """Delete the rows of ``tables`` that ``condition`` names, noting which alerts and findings that touches.
+
+    By default the done marks go with them.
+    """
     session.execute(
         f"""
         INSERT INTO touched
@@ -92,7 +104,7 @@ def forget(session: Session, condition: str, values: list[object]) -> None:
         """,
         [*values, *values, *values],
     )
-    for table in ("match", "pair", "near_miss", "shard"):
+    for table in tables:
         session.execute(f"DELETE FROM {table} WHERE {condition}", values)
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from workbench.errors import StoreError, UsageError, WrongKey
 from workbench.model import RuleHash, RunId, ShardId
-from workbench.store import locations, migration, recording, runs
+from workbench.store import locations, migration, recording, runs, superseding
 from workbench.store.connection import Database
 from workbench.store.key import load_key
 from workbench.store.labels import Labels
@@ -28,6 +28,7 @@ from workbench.store.rows import shard_rows
 from workbench.store.rulebook import RuleBook, RuleInfo
 from workbench.store.runs import EndStatus
 from workbench.store.sealing import Sealer
+from workbench.store.superseding import BlobFilter, SupersedeOutcome
 
 VERDICTS = ("false_positive", "wont_fix", "revoked", "used_in_tests")
 """Resolutions a person gives; the store itself gives ``pattern_edited`` and ``pattern_deleted``."""
@@ -133,6 +134,25 @@ class Store:
             runs.check_running(session, run_id, self._me)
             added = locations.add(session, run_id, found)
         return LocationOutcome(sum(1 for item in missing if len(item.blob_ids)), added)
+
+    def supersede_shards(self, run_id: RunId, present: Sequence[ShardId], blobs_held: BlobFilter) -> SupersedeOutcome:
+        """Drop what the run's rules found in shards that its corpus no longer has, where present shards hold the blob.
+
+        For when every shard of ``present``, all the corpus has, is done with the run's rules. Old shards are those that
+        runs over a corpus of the same name recorded. ``blobs_held`` takes blob ids and gives those that the corpus has;
+        it is asked only when old shards hold rows. Alerts that no row supports any more are closed as
+        ``pattern_edited``; the others stay as they are. Old shards that lose rows lose their done marks.
+        """
+        book = self._book(run_id)
+        with self._database.session("look for superseded shards in") as session:
+            runs.check_running(session, run_id, self._me)
+            asked = superseding.candidates(session, run_id, book, present)
+        held = blobs_held(asked) if len(asked) else asked
+        if not len(held):
+            return SupersedeOutcome()
+        with self._database.session("drop superseded shards from") as session:
+            runs.check_running(session, run_id, self._me)
+            return superseding.supersede(session, run_id, book, present, held)
 
     def retire_rules(self, run_id: RunId, rules: Sequence[str]) -> int:
         """Forget what these rules found and close their alerts as ``pattern_deleted``. Returns how many were closed."""
