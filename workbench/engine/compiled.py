@@ -191,8 +191,6 @@ class CompiledRules:
         bytes_there = np.where(outside, 256, values[np.clip(at, 0, len(values) - 1)])
         places = np.arange(len(self.places))[None, :]
         good[asked] = self._allowed[triggers[asked, None], places, bytes_there].all(axis=1)
-        left = np.flatnonzero(good)
-        good[left] = self.sieve.passes(values, triggers[left], ends[left], first[left], last[left])
         return good
 
     def __reduce__(self) -> object:

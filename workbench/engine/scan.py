@@ -91,7 +91,8 @@ def _hits(values: memoryview, offsets: np.ndarray, skipped: dict[int, str], rule
           scratch: list[hyperscan.Scratch], keep_all: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every trigger that lies inside one row: (row, trigger, end offset in the buffer), sorted by end offset.
 
-    Without ``keep_all``, only those with something beside them that a match could have."""
+    Without ``keep_all``, only those with something beside them that a match could have; keywords, which are no candidates
+    themselves, in any case only where the sieve sees one near."""
     found = []
     for first, last in _stretches(offsets, skipped):
         low, high = int(offsets[first]), int(offsets[last])
@@ -108,9 +109,11 @@ def _hits(values: memoryview, offsets: np.ndarray, skipped: dict[int, str], rule
     rows = np.searchsorted(offsets, ends - 1, "right") - 1
     # The buffer runs on from blob to blob: a trigger that began in the one before is no trigger.
     good = ends - ruleset.trigger_lengths[triggers] >= offsets[rows]
-    if not keep_all:
-        good &= ruleset.plausible(np.frombuffer(values, np.uint8), triggers, ends, offsets[rows], offsets[rows + 1])
-    return rows[good], triggers[good], ends[good]
+    left = np.flatnonzero(good)
+    data = np.frombuffer(values, np.uint8)
+    for is_worth in (ruleset.plausible, ruleset.sieve.passes)[keep_all:]:
+        left = left[is_worth(data, triggers[left], ends[left], offsets[rows[left]], offsets[rows[left] + 1])]
+    return rows[left], triggers[left], ends[left]
 
 
 def _stretches(offsets: np.ndarray, skipped: dict[int, str]) -> Iterator[tuple[int, int]]:
