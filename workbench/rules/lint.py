@@ -12,16 +12,13 @@ from pathlib import Path
 
 import hyperscan
 
-from workbench.errors import RulesError
 from workbench.rules import load
 from workbench.rules.problem import Problem
-from workbench.rules.rule import RuleSet, SecretType
-from workbench.rules.samples import make_sample
+from workbench.rules.rule import SecretType, from_text
 from workbench.rules.testtext import OWN, slot_names
 from workbench.rules.text import MatchTest, PairText, SecretText
 from workbench.rules.weakness import twins, weaknesses
 
-SAMPLES_TRIED = 5
 FEWEST_TESTS = 3
 
 
@@ -37,33 +34,47 @@ def check_loaded(loaded: load.Loaded) -> list[Problem]:
     """As :func:`check`, for files already read."""
     problems = list(loaded.problems)
     for file in loaded.files:
-        for i, secret in load.numbered(file.text.secrets):
+        for i, secret in file.secrets():
             problems += _engines(file, i, secret)
             problems += _completeness(file, i, secret)
-    if not any(p.severity == "error" for p in loaded.problems):
-        rules = load.rule_set(loaded)
-        parts = rules.part_types()
-        for file in loaded.files:
-            for i, secret in load.numbered(file.text.secrets):
-                problems += _samples(file, i, rules.secret_types[secret.type])
-                problems += _weaknesses(file, i, rules.secret_types[secret.type], secret.type in parts)
-        problems += _twins(loaded, rules)
-    names = frozenset(s.type for file in loaded.files for _, s in load.numbered(file.text.secrets))
+    sound, parts = _sound(loaded)
+    for name, (file, i, secret) in sound.items():
+        problems += _weaknesses(file, i, secret, name in parts)
+    problems += _twins(loaded, sound)
+    names = frozenset(s.type for file in loaded.files for _, s in file.secrets())
     for file in loaded.files:
         problems += _slots(file, names)
         problems += _overlap_names(file, names)
     return sorted(problems)
 
 
+_Placed = tuple[load.LoadedFile, int, SecretType]
+
+
+def _sound(loaded: load.Loaded) -> tuple[dict[str, _Placed], frozenset[str]]:
+    """The secret types that loading found nothing wrong with, with their places, and the parts of all pairs.
+
+    They are looked at whatever is wrong with others.
+    """
+    blamed = {p.rule for p in loaded.problems if p.severity == "error"}
+    sound = {s.type: (file, i, from_text(s, file.text.provider)) for file in loaded.files
+             for i, s in load.numbered(file.text.secrets) if s.type not in blamed}
+    return sound, frozenset(part for file in loaded.files for _, pair in file.pairs() for part in pair.parts)
+
+
 def _engines(file: load.LoadedFile, i: int, secret: SecretText) -> list[Problem]:
     """A pattern must compile in Hyperscan too: partners take it from there to GitHub's custom patterns."""
     problems = []
     for k, fmt in enumerate(secret.formats):
+        if not fmt.pattern or load.refusals(fmt.pattern):
+            continue  # said once, where it was loaded
         refusal = hyperscan_refusal(fmt.pattern)
         if refusal:
             line = file.source.line(("secrets", i, "formats", k, "pattern"))
-            problems.append(Problem(file.source.name, line, secret.type, f"a pattern that Hyperscan refuses ({refusal})",
-                                    "one that both engines compile", "shorten or simplify its repeats"))
+            got, do = load.cause("Hyperscan", refusal)
+            problems.append(Problem(file.source.name, line, file.owner(("secrets", i)),
+                                    f"a pattern with {got}, which Hyperscan refuses" if "Hyperscan" not in got
+                                    else f"a pattern with {got}", "one that both engines compile", do))
     return problems
 
 
@@ -82,28 +93,14 @@ def _completeness(file: load.LoadedFile, i: int, secret: SecretText) -> list[Pro
     line = file.source.line(("secrets", i, "type"))
 
     def warn(got: str, expected: str, do: str) -> None:
-        problems.append(Problem(file.source.name, line, secret.type, got, expected, do, "warning"))
+        problems.append(Problem(file.source.name, line, file.owner(("secrets", i)), got, expected, do, "warning"))
 
-    if not secret.references:
+    if not secret.references and file.holds("secrets", i, "references"):
         warn("no references", "public documentation of the format", "add references:")
     for field in ("match", "no_match"):
         count = len(getattr(secret.tests, field))
-        if count < FEWEST_TESTS:
-            warn(f"{count} {field} tests", f"at least {FEWEST_TESTS}", f"add tests: {field}:")
-    return problems
-
-
-def _samples(file: load.LoadedFile, i: int, secret: SecretType) -> list[Problem]:
-    problems = []
-    for k in range(len(secret.formats)):
-        try:
-            for seed in range(SAMPLES_TRIED):
-                make_sample(secret, k, seed=seed)
-        except RulesError as error:
-            line = file.source.line(("secrets", i, "formats", k, "pattern"))
-            got = error.problems[0].split("got ", 1)[-1].split(", expected", 1)[0]
-            problems.append(Problem(file.source.name, line, secret.type, got, "checks that pass what the pattern makes",
-                                    "narrow the pattern, or give sample: a pattern to make samples from"))
+        if count < FEWEST_TESTS and file.holds("secrets", i, "tests", field):
+            warn(f"{count} {field} {'test' if count == 1 else 'tests'}", f"at least {FEWEST_TESTS}", f"add tests: {field}:")
     return problems
 
 
@@ -112,13 +109,13 @@ def _weaknesses(file: load.LoadedFile, i: int, secret: SecretType, is_part: bool
                     w.expected, w.do, w.severity) for w in weaknesses(secret, is_part=is_part)]
 
 
-def _twins(loaded: load.Loaded, rules: RuleSet) -> list[Problem]:
+def _twins(loaded: load.Loaded, sound: Mapping[str, _Placed]) -> list[Problem]:
     """Formats that say the same as another type's, unless one of the two types says why."""
     documented = documented_overlaps(loaded)
     problems = []
-    for name, index, other in twins(rules.secret_types):
+    for name, index, other in twins({name: sound[name][2] for name in sorted(sound)}):
         if not documented.allows(name, other):
-            file, i = next((f, i) for f in loaded.files for i, s in load.numbered(f.text.secrets) if s.type == name)
+            file, i, _ = sound[name]
             problems.append(Problem(file.source.name, file.source.line(("secrets", i, "formats", index)), name,
                                     f"a format that is word for word one of {other}", "a token that only one type finds",
                                     f"merge the two, or say why: overlaps: {{{other}: …}}"))
@@ -138,14 +135,14 @@ class DocumentedOverlaps:
 
 def documented_overlaps(loaded: load.Loaded) -> DocumentedOverlaps:
     """What the `overlaps` of all types say."""
-    return DocumentedOverlaps({(s.type, other): why for f in loaded.files for _, s in load.numbered(f.text.secrets)
+    return DocumentedOverlaps({(s.type, other): why for f in loaded.files for _, s in f.secrets()
                                for other, why in s.overlaps.items()})
 
 
 def _overlap_names(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:
     return [Problem(file.source.name, file.source.line(("secrets", i, "overlaps", other)), secret.type,
                     f"an overlap with the unknown type {other}", "a secret type of the loaded files, or *", "correct the name")
-            for i, secret in load.numbered(file.text.secrets) for other in secret.overlaps
+            for i, secret in file.secrets() for other in secret.overlaps
             if other != "*" and other not in names]
 
 
@@ -160,7 +157,7 @@ def _slots(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:
                                         f"the placeholder {{{name}}} in a test", "{secret} or a secret type's name",
                                         "correct it, or write ${...} for a literal brace"))
 
-    for i, secret in load.numbered(file.text.secrets):
+    for i, secret in file.secrets():
         for field in ("match", "no_match"):
             for k, test in enumerate(getattr(secret.tests, field)):
                 text = test.text if isinstance(test, MatchTest) else test
@@ -170,7 +167,7 @@ def _slots(file: load.LoadedFile, names: frozenset[str]) -> list[Problem]:
                         file.source.name, file.source.line(("secrets", i, "tests", field, k)), secret.type,
                         f"format={test.format!r} in a test", "a label: " + ", ".join(labels), "correct it"))
                 look(("secrets", i, "tests", field, k), secret, text, True)
-    for i, pair in load.numbered(file.text.pairs):
+    for i, pair in file.pairs():
         for k, test in enumerate(pair.tests):
             look(("pairs", i, "tests", k), pair, test.text, False)
     return problems

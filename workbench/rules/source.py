@@ -5,19 +5,33 @@ Lines are looked up by path: ``("secrets", 0, "formats", 1, "pattern")``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from workbench.rules.problem import Problem
-from workbench.rules.text import PairText, ProviderText, SecretText
+from workbench.rules.text import (
+    FormatText,
+    MatchTest,
+    NearText,
+    PairTest,
+    PairText,
+    ProviderText,
+    SecretTests,
+    SecretText,
+)
 
 Path_ = tuple[str | int, ...]
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class RulesSource:
@@ -97,7 +111,7 @@ def read_source(name: str, text: str) -> tuple[RulesSource | None, list[Problem]
     return RulesSource(name, data, lines), problems
 
 
-def _owner(data: Any, path: Path_) -> str:
+def owner(data: Any, path: Path_) -> str:
     """The rule a path lies in, for the message: its type if it has one."""
     if len(path) >= 2 and path[0] in ("secrets", "pairs") and isinstance(path[1], int):
         try:
@@ -107,63 +121,175 @@ def _owner(data: Any, path: Path_) -> str:
     return "file"
 
 
-_CURES = {
-    "extra_forbidden": ("a field of the rule language", "remove or correct the field's name"),
-    "missing": ("the field to be there", "add it"),
-}
+_LIMITS = {"greater_than": ("more than", "gt"), "greater_than_equal": ("at least", "ge"),
+           "less_than": ("less than", "lt"), "less_than_equal": ("at most", "le")}
+_KINDS = {"string": "a text", "bool": "true or false", "list": "a list", "dict": "a mapping of names to values",
+          "model": "a mapping of fields to values", "int": "a whole number", "float": "a number", "finite": "a number"}
+_EXPRESSIONS = {"type": "small letters, digits and _ that start with a letter or digit", "references": "an address that "
+                "starts with https:// or http://", "overlaps": "a secret type's name, or *"}
+_EXPRESSIONS["parts"] = _EXPRESSIONS["type"]
 
 
-def _describe(error: dict[str, Any]) -> tuple[str, str, str]:
-    kind, where = error["type"], ".".join(str(p) for p in error["loc"] if not isinstance(p, int))
-    field = where.split(".")[-1] if where else "file"
-    if kind in _CURES:
-        expected, do = _CURES[kind]
-        got = f"the unknown field {field}" if kind == "extra_forbidden" else f"no {field}"
-        return got, expected, do
-    value = error.get("input")
-    shown = repr(value)[:60] if kind == "window" or not isinstance(value, dict | list) else type(value).__name__
-    return f"{field}={shown}", error["msg"][:1].lower() + error["msg"][1:], f"correct {field}"
+def _describe(error: ErrorDetails, path: Path_) -> tuple[str, str, str]:
+    """What a form error got, what was expected, and what to do, in this project's words and not the checker's."""
+    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
+    field = next((str(p) for p in reversed(path) if not isinstance(p, int)), "file")
+    what = f"an item of {field}" if path and isinstance(path[-1], int) else field
+    got = f"{field}={_shown(value)}"
+    if kind == "extra_forbidden":
+        near = _alike(field, path)
+        return f"the unknown field {field}", "a field of the rule language", f"write {near}" if near else "remove or correct it"
+    if kind == "missing":
+        return f"no {field}", "the field to be there", f"add {field}:"
+    if kind == "window":
+        return got, "file, {lines: n} or {bytes: n}", "write one of these"
+    if kind == "literal_error":
+        return got, str(context.get("expected", "")).replace("'", ""), "write one of these"
+    if kind in _LIMITS:
+        words, key = _LIMITS[kind]
+        return got, f"a number of {words} {context[key]:g}", "write one within the limit"
+    if kind == "string_pattern_mismatch":
+        if "overlaps" in path[-2:]:
+            return f"the name {path[-1]!s:.60} in overlaps", _EXPRESSIONS["overlaps"], "correct the name"
+        return got, _EXPRESSIONS.get(field, "text of another form"), f"correct {what}"
+    if kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
+        return _sized(kind, field, what, value, context)
+    if kind == "bool_type" and isinstance(value, str):
+        return got, "true or false", "write true or false without quotes (in YAML 1.2 yes, no, on and off are words)"
+    expected = _KINDS.get(kind.split("_")[0], "another value")
+    return got, expected, f"write {expected} for {what}"
+
+
+def _shown(value: Any) -> str:
+    """A value as far as a line has room for it."""
+    if isinstance(value, list | dict) and len(value) > 3:
+        return f"{'a list' if isinstance(value, list) else 'a mapping'} of {len(value)} things"
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else repr(value)[:60]
+
+
+def _sized(kind: str, field: str, what: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str, str]:
+    short = kind.endswith("short")
+    limit = context["min_length" if short else "max_length"]
+    noun = "character" if kind.startswith("string") else "item"
+    bound = f"{'at least' if short else 'at most'} {limit} {noun}{'' if limit == 1 else 's'}"
+    count = len(value) if isinstance(value, str | list | dict) else 0
+    got = f"an empty {field}" if not count else f"{what} of {count} {noun}{'' if count == 1 else 's'}"
+    return got, bound, f"{'add to' if short else 'shorten'} {what}" if count else f"fill {field} in, or remove it"
+
+
+def _alike(field: str, path: Path_) -> str | None:
+    """The field that an unknown one may have been meant to be."""
+    within = tuple(p for p in path[:-1] if not isinstance(p, int))
+    places: dict[tuple, type[BaseModel]] = {(): ProviderText, ("secrets",): SecretText, ("pairs",): PairText, ("secrets", "formats"): FormatText,
+              ("secrets", "formats", "near"): NearText, ("secrets", "tests"): SecretTests, ("pairs", "tests"): PairTest}
+    near = difflib.get_close_matches(field, places.get(within, MatchTest).model_fields, n=1)
+    return near[0] if near else None
+
+
+_TRIED = re.compile(r"LinesText|BytesText|MatchTest|constrained-str|str|literal\[.*\]|function-.*|\[key\]")
 
 
 def _trim(loc: Sequence[Any]) -> Path_:
     """pydantic's location without the names of union members it tried."""
-    unions = ("LinesText", "BytesText", "MatchTest", "literal", "constrained-str", "str", "function-")
-    return tuple(p for p in loc if isinstance(p, int) or not any(str(p).startswith(u) for u in unions))
+    return tuple(p for p in loc if isinstance(p, int) or not _TRIED.fullmatch(str(p)))
 
 
-def check_text(source: RulesSource) -> tuple[ProviderText | None, list[Problem]]:
-    """The source's data as a :class:`ProviderText`, and every field that is wrong.
+def _other_form(error: ErrorDetails) -> bool:
+    """Whether it is about the form that a test text does not have: a mapping where it is a text, or the reverse."""
+    tried = {str(p) for p in error["loc"]}
+    if error["type"] == "model_type" and "MatchTest" in tried:
+        return isinstance(error["input"], str)
+    return error["type"] == "string_type" and "constrained-str" in tried and isinstance(error["input"], dict)
 
-    Where only some secrets or pairs are wrong the text holds the others, so that they are checked on in the same run.
+
+def _at(data: Any, path: Path_) -> Any:
+    """The value at ``path``, which is there."""
+    for step in path:
+        data = data[step]
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file's text with None for every secret and pair whose form was refused, and what of these can be checked on.
+
+    ``drafts`` holds the refused ones by section and place, with a blank for every value that did not hold; ``refused``
+    are the paths of those values. Drafts are for finding more problems: no rule is made of one.
     """
+
+    text: ProviderText
+    drafts: Mapping[Path_, SecretText | PairText]
+    refused: frozenset[Path_]
+
+
+def check_text(source: RulesSource) -> tuple[Checked | None, list[Problem]]:
+    """The source's data checked field by field, and every field that is wrong; None for data of no known shape."""
     try:
-        return ProviderText.model_validate(source.data), []
+        return Checked(ProviderText.model_validate(source.data), {}, frozenset()), []
     except ValidationError as error:
         seen: dict[Path_, Problem] = {}
         for item in error.errors(include_url=False):
+            if _other_form(item):
+                continue
             path = _trim(item["loc"])
             if "window" in path:  # a union reports each form it tried; the author wants one sentence
                 path = path[: path.index("window") + 1]
-                item |= {"type": "window", "msg": "file, {lines: n} or {bytes: n}"}
-            item["loc"] = path
-            got, expected, do = _describe(item)
-            seen.setdefault(path, Problem(source.name, source.line(path), _owner(source.data, path), got, expected, do))
-        return _sound_part(source.data), list(seen.values())
+                item["type"] = "window"
+                item["input"] = _at(source.data, path)
+            got, expected, do = _describe(item, path)
+            seen.setdefault(path, Problem(source.name, source.line(path), owner(source.data, path), got, expected, do))
+        return _sound_part(source.data, frozenset(seen)), list(seen.values())
 
 
-def _sound_part(data: Any) -> ProviderText | None:
-    """The secrets and pairs of ``data`` that hold by themselves."""
-    if not isinstance(data, dict) or not isinstance(data.get("secrets"), list):
+def _sound_part(data: Any, refused: frozenset[Path_]) -> Checked | None:
+    """The secrets and pairs of ``data`` that hold by themselves, and drafts of the others."""
+    if not isinstance(data, dict):
         return None
     kept: dict[str, list[Any]] = {"secrets": [], "pairs": []}
+    drafts: dict[Path_, SecretText | PairText] = {}
     for field, model in (("secrets", SecretText), ("pairs", PairText)):
         items = data.get(field)
-        for item in items if isinstance(items, list) else []:
+        for i, item in enumerate(items if isinstance(items, list) else []):
             try:
                 kept[field].append(model.model_validate(item))
             except ValidationError:
                 kept[field].append(None)
-    return ProviderText.model_construct(provider=str(data.get("provider", "")), **kept)
+                if isinstance(item, dict):
+                    drafts[(field, i)] = _draft(model, _without(item, (field, i), refused))
+    text = ProviderText.model_construct(provider=str(data.get("provider", "")), **kept)
+    return Checked(text, drafts, refused)
+
+
+_BLANKS: dict[str, Any] = {"type": "", "name": "", "pattern": "", "text": "", "formats": [], "parts": [], "keywords": []}
+
+
+def _without(value: Any, path: Path_, refused: frozenset[Path_]) -> Any:
+    """``value`` without the refused values in it; in a list a blank keeps the place of each."""
+    if isinstance(value, dict):
+        return {k: _without(v, (*path, k), refused) for k, v in value.items() if (*path, k) not in refused}
+    if isinstance(value, list):
+        return ["" if (*path, k) in refused else _without(v, (*path, k), refused) for k, v in enumerate(value)]
+    return value
+
+
+def _draft(model: type[_Model], fields: Any) -> _Model:
+    """A model of what is left of its fields; what it needs and does not have is blank."""
+    fields = dict(fields) if isinstance(fields, dict) else {}
+    given = {name: fields[name] for name in model.model_fields if name in fields}
+    if "formats" in given:
+        given["formats"] = [_draft(FormatText, item) for item in given["formats"]]
+    if "near" in given:
+        given["near"] = _draft(NearText, given["near"])
+    if model is SecretText and "tests" in given:
+        given["tests"] = SecretTests.model_construct(**{
+            kind: [_draft(MatchTest, t) if isinstance(t, dict) else t for t in texts]
+            for kind, texts in given["tests"].items() if kind in SecretTests.model_fields})
+    if model is PairText and "tests" in given:
+        given["tests"] = [_draft(PairTest, item) for item in given["tests"]]
+    needed = {n: _BLANKS[n] for n, f in model.model_fields.items() if f.is_required() and n in _BLANKS}
+    return model.model_construct(**(needed | given))
 
 
 def rule_files(paths: Sequence[Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 DEFAULT_BEFORE = r"\A|[^0-9A-Za-z]"
 """GitHub's default "before secret" of custom patterns."""
@@ -75,7 +75,7 @@ class FormatText(_Strict):
     """Keywords that must stand near; the way to search a format that has no rare literal of its own."""
     placeholders: Literal["drop", "keep"] = "drop"
     """Whether made-up tokens (EXAMPLE, xxxx, 123456789 …) are dropped."""
-    push_protection: bool | None = None
+    push_protection: StrictBool | None = None
     """Overrides the type's flag; old formats are usually `false`."""
     sample: Pattern | None = None
     """A narrower pattern to make samples from, where the wide one would make unlikely tokens."""
@@ -109,13 +109,13 @@ class SecretText(_Strict):
     """GitHub's slug, such as `stripe_api_key`."""
     name: Text
     """The name people read."""
-    partner: bool = False
+    partner: StrictBool = False
     """Leaks in public places are reported to the provider."""
-    user: bool = True
+    user: StrictBool = True
     """Leaks are shown to the repository's owner."""
-    push_protection: bool = False
+    push_protection: StrictBool = False
     """A push that holds one is blocked."""
-    base64: bool = False
+    base64: StrictBool = False
     """The base64-encoded form is found too."""
     formats: list[FormatText] = Field(min_length=1)
     """The shapes its tokens have had, newest first."""
@@ -154,11 +154,11 @@ class PairText(_Strict):
     """How near the parts must stand: `file` (GitHub's own rule), `{lines: n}` or `{bytes: n}`."""
     order: Literal["any", "as_listed"] = "any"
     """`as_listed`: the parts must stand in the order of `parts`."""
-    partner: bool = False
+    partner: StrictBool = False
     """Leaks of the whole pair in public places are reported to the provider."""
-    user: bool = True
+    user: StrictBool = True
     """Leaks of the whole pair are shown to the repository's owner."""
-    push_protection: bool = False
+    push_protection: StrictBool = False
     """A push that holds the whole pair is blocked."""
     references: list[Annotated[str, StringConstraints(pattern=r"^https?://")]] = []
     """Public documentation of how the parts belong together."""
@@ -166,12 +166,6 @@ class PairText(_Strict):
     """What a reader should know; it changes nothing."""
     tests: list[PairTest] = []
     """Texts of samples, each with the pairs that must be found in it."""
-
-    @model_validator(mode="after")
-    def _distinct_parts(self) -> PairText:
-        if len(set(self.parts)) != len(self.parts):
-            raise ValueError("parts must be different secret types")
-        return self
 
 
 class ProviderText(_Strict):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,11 @@ _FIRST_LOOK, _FAR = 200, 6.0
 """Tokens after which a limit that lies so many standard deviations below their mean is let be."""
 
 SHADOW_SAMPLES = 20
+
+SAMPLES_WANTED, SAMPLE_TRIES = 5, 400
+FEWEST_PASSING = 20
+"""One string in so many must be a sample: with fewer, the tries that a run makes for one may all be refused."""
+
 FEWEST_LITERAL_BYTES = 3
 """Shortest run of fixed characters a trigger should hold: shorter ones slow the whole scan down."""
 
@@ -43,7 +49,11 @@ class Weakness:
 def weaknesses(secret: SecretType, *, is_part: bool) -> Iterator[Weakness]:
     """Every weakness of the formats of ``secret``, which loaded. ``is_part``: it is a part of a pair."""
     for index, fmt in enumerate(secret.formats):
-        for look in (_idle_matches, _impossible_keywords, _harsh_entropy):
+        idle = list(_idle_matches(index, fmt))
+        yield from idle
+        if all(w.severity == "warning" for w in idle):  # else no token passes, and the reason is told
+            yield from _rare_samples(index, fmt)
+        for look in (_impossible_keywords, _harsh_entropy):
             yield from look(index, fmt)
         yield from _short_triggers(index, fmt, is_part)
     yield from _shadows(secret)
@@ -69,6 +79,51 @@ def _idle_matches(index: int, fmt: Format) -> Iterator[Weakness]:
 def _always(expression: str, prefix: bytes) -> bool:
     program = compiled(expression)
     return all(program.search(prefix + rest) for rest in (b"", b"\x00", b"\xff\xff"))
+
+
+def _rare_samples(index: int, fmt: Format) -> Iterator[Weakness]:
+    """A format whose own pattern or checks refuse the samples it makes: no test and no run can start with it."""
+    whole = compiled(fmt.pattern)
+    refused: Counter[tuple[str | int, ...]] = Counter()
+    tried = passed = 0
+    for token in _random_tokens(fmt, SAMPLE_TRIES):
+        tried += 1
+        path = _refusing(fmt, token) if whole.fullmatch(token) else ("sample" if fmt.sample else "pattern",)
+        passed += path is None
+        refused.update([path] if path is not None else [])
+        if passed == SAMPLES_WANTED:
+            break
+    if not tried:  # the checksum can be put right in none of them
+        refused[("checksum",)] = tried = SAMPLE_TRIES
+    if passed == SAMPLES_WANTED and tried <= SAMPLES_WANTED * FEWEST_PASSING or not refused:
+        return
+    path, count = refused.most_common(1)[0]
+    field = str(path[0])
+    if field == "min_entropy":
+        return  # told with the share that it rejects
+    source = "sample" if fmt.sample else "pattern"
+    expected = "samples that pass (tests and runs start with one)"
+    share = f"{count} of {tried} samples made of its {source}"
+    if field in ("sample", "pattern"):
+        yield Weakness(index, path, f"a {field} whose samples do not match pattern ({count} of {tried} of them)", expected,
+                       "correct sample: it must say less than pattern, not other things" if fmt.sample
+                       else "remove what must stand elsewhere, such as an end of text in its middle")
+    elif field == "placeholders":
+        yield Weakness(index, path, f"{share} dropped because they look made up", expected,
+                       f"write placeholders: keep, or widen {source}")
+    else:
+        cure = "narrow sample" if fmt.sample else "give sample: a pattern that makes tokens which pass"
+        yield Weakness(index, path, f"a {field} that refuses {share}", expected, f"correct {field}, or {cure}")
+
+
+def _refusing(fmt: Format, token: bytes) -> tuple[str | int, ...] | None:
+    """The path, within the format, of the check that refuses ``token``."""
+    stage = refusal(fmt, token)
+    if stage == "must_match":
+        return stage, next(k for k, p in enumerate(fmt.must_match) if not compiled(p).search(token))
+    if stage == "must_not_match":
+        return stage, next(k for k, p in enumerate(fmt.must_not_match) if compiled(p).search(token))
+    return None if stage is None else ({"placeholder": "placeholders", "entropy": "min_entropy"}.get(stage, stage),)
 
 
 def _impossible_keywords(index: int, fmt: Format) -> Iterator[Weakness]:
