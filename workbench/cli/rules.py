@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.errors import UsageError
 from workbench.shipped import rules_folder
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def corpus_batches(corpus: Path) -> Iterator[pa.RecordBatch]:
                 bar.update(batch.column("content").nbytes)
 
 
+def _counted(count: int, noun: str) -> str:
+    """A count and its noun, in the plural where it is not one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 @app.command()
 def check(
     paths: PathsArgument = None,
@@ -64,7 +70,7 @@ def check(
     for problem in problems:
         typer.echo(str(problem))
     errors = sum(p.severity == "error" for p in problems)
-    typer.echo(f"{errors} errors, {len(problems) - errors} warnings", err=True)
+    typer.echo(f"{_counted(errors, 'error')}, {_counted(len(problems) - errors, 'warning')}", err=True)
     if errors or (warnings_as_errors and problems):
         raise typer.Exit(2)
 
@@ -92,13 +98,20 @@ def test(
 ) -> None:
     """Run every rule's tests through the whole engine, pairs included."""
     from workbench.measure.ruletests import run
-    from workbench.rules.load import read
+    from workbench.rules.load import nearest, read, rule_set
 
-    outcome = run(read(paths_or_shipped(paths)), seed=seed, only=only or ())
+    loaded = read(paths_or_shipped(paths))
+    rules = rule_set(loaded)
+    names = {*rules.secret_types, *rules.pairs}
+    for name in only or ():  # a misspelt name would pass, for it has no test that fails
+        if name not in names:
+            near = ", ".join(nearest(name, names)) or "none like it; workbench rules list shows them"
+            raise UsageError(f"Expected a secret type or pair of the rules but got --only {name}; nearest: {near}")
+    outcome = run(loaded, seed=seed, only=only or ())
     for failure in outcome.failures:
         typer.echo(str(failure))
-    typer.echo(f"{outcome.cases} tests of {outcome.rules} rules: {len(outcome.failures)} failed, "
-               f"{len(outcome.known_gaps)} known gaps", err=True)
+    typer.echo(f"{_counted(outcome.cases, 'test')} of {_counted(outcome.rules, 'rule')}: {len(outcome.failures)} failed, "
+               f"{_counted(len(outcome.known_gaps), 'known gap')}", err=True)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -160,7 +173,7 @@ def list_types(
         typer.echo(f"{e.type:<52} {e.provider:<24} {len(e.formats)} {'formats' if len(e.formats) > 1 else 'format '}  "
                    f"{' '.join(flags)}")
     if not as_json:
-        typer.echo(f"{len(found)} secret types", err=True)
+        typer.echo(_counted(len(found), "secret type"), err=True)
 
 
 @app.command()
