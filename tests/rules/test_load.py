@@ -99,7 +99,7 @@ pairs:
   - {type: p, name: P, parts: [acme_token, gone], kolour: red}
 """)
     for line, words in ((7, "colour"), (8, "checksum="), (9, "look-around"), (10, "min_entropy="), (11, "must_not_match=7"),
-                        (11, "not closed"), (13, "a second time"), (15, "unknown part gone"), (15, "kolour")):
+                        (11, "an unterminated class"), (13, "a second time"), (15, "unknown part gone"), (15, "kolour")):
         assert any(p.startswith(f"0.yaml:{line}: ") and words in p for p in found), (line, words, found)
     assert len(found) == 9, found
 
@@ -155,7 +155,7 @@ def test_a_form_error_is_one_line_in_plain_words(change: str, told: str) -> None
     [
         ("acme_(?=x)[a-z]{30}", "look-around", "before, after, must_match"),
         (r"acme_(a)\\1[a-z]{30}".replace("\\\\", "\\"), "a back-reference", "write out what it stands for"),
-        ("acme_[a-z", "a class that is not closed at position 5", "close it with ]"),
+        ("acme_[a-z", "an unterminated class at position 5", "close it with ]"),
         ("acme_[a-z]*+xyz", "a possessive repeat", "without its last +"),
         ("acme_[a-z]{1001}", "repeats that come to more than RE2's limit of 1000", "two beside each other"),
         (r"acme_[a-z]{5}\z[a-z]", "an end of text that more follows", "leave $"),

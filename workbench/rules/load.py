@@ -44,7 +44,8 @@ class LoadedFile:
         """Every pair with its place, drafts among them."""
         return [(i, p) for i, p in self._written("pairs", self.text.pairs) if isinstance(p, PairText)]
 
-    def _written(self, section: str, items: Sequence[SecretText | PairText]) -> list[tuple[int, SecretText | PairText | None]]:
+    def _written(self, section: str, items: Sequence[SecretText | PairText],
+                 ) -> list[tuple[int, SecretText | PairText | None]]:
         return [(i, self.drafts.get((section, i)) if item is None else item) for i, item in enumerate(items)]
 
     def owner(self, path: Path_) -> str:
@@ -206,7 +207,8 @@ def _check_format(file: LoadedFile, fmt: FormatText, path: Path_) -> list[Proble
         if alone:  # the other engine's reason is the same cause in other words
             got, do = cause(*alone[0])
             bad.add(name)
-            wrong(name, f"a {name} with {got}", "the subset of regular expressions that RE2 and Hyperscan share", do, index)
+            wrong(name, f"a {name} with {got}", "the subset of regular expressions that RE2 and Hyperscan share", do,
+                  index)
     if "pattern" not in bad and fmt.pattern and lengths(parse(fmt.pattern))[0] < 4:
         wrong("pattern", "a pattern that matches fewer than 4 bytes", "a token of at least 4", "lengthen it")
     for name, expression in (("before", fmt.before), ("after", fmt.after)):
@@ -240,8 +242,8 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("got a possessive repeat", "a possessive repeat", "write the repeat without its last +"),
     ("ASCII", "characters that are not ASCII", "write other bytes as \\xNN inside a class"),
     ("option modifiers", "global option modifiers", "write (?i:…) round the part it is for"),
-    ("unterminated character set", "a class that is not closed", "close it with ]"),
-    ("unterminated subpattern", "a group that is not closed", "close it with ), or write \\( for the character"),
+    ("unterminated character set", "an unterminated class", "close it with ]"),
+    ("unterminated subpattern", "an unterminated group", "close it with ), or write \\( for the character"),
     ("unbalanced parenthesis", "a ) that closes nothing", "remove it, or write \\) for the character"),
     ("nothing to repeat", "a repeat of nothing", "put what it repeats before it, or a \\ for the character itself"),
     ("multiple repeat", "a repeat of a repeat", "put the inner one in a group, (?:…)"),
@@ -249,7 +251,8 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("min repeat greater", "a repeat whose least count is over its greatest", "write the smaller count first"),
     ("bad character range", "a range in a class whose ends are the wrong way round", "write the lower end first"),
     ("redefinition of group name", "two groups of one name", "write plain groups, (?:…)"),
-    ("invalid repetition size", "repeats that come to more than RE2's limit of 1000", "shorten the repeat, or write two beside each other"),
+    ("invalid repetition size", "repeats that come to more than RE2's limit of 1000",
+     "shorten the repeat, or write two beside each other"),
     ("too large", "more repeats than an engine holds", "shorten or simplify its repeats"),
     ("Resource limit", "more repeats than an engine holds", "shorten or simplify its repeats"),
     ("end anchor", "an end of text that more follows", "leave $ and \\z out, or say it with after"),
