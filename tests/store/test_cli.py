@@ -23,20 +23,20 @@ def said(*arguments: object) -> str:
 def test_runs_and_alerts_are_listed_without_a_token_or_a_key(store: Store) -> None:
     run_all(store)
     run_id = reading(store).runs().to_pylist()[0]["run_id"]
-    assert f"{run_id}  done" in said("runs", store.path)
-    lines = said("alerts", store.path).splitlines()
+    assert f"{run_id}  done" in said("runs", "--store", store.path)
+    lines = said("alerts", "--store", store.path).splitlines()
     assert f"{SHARDS:>8}  open    duo_key  (Duo Ltd), {2 * SHARDS} places" in lines
     assert "tk" + "_" not in "".join(lines)
 
 
 def test_a_snapshot_is_made_and_named(store: Store, tmp_path: Path) -> None:
     copy = tmp_path / "copy.duckdb"
-    assert said("snapshot", store.path, copy).strip() == str(copy)
+    assert said("snapshot", "--store", store.path, "--out", copy).strip() == str(copy)
     assert StoreReader(copy).alerts().num_rows == 0
 
 
 def test_a_run_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = begin(store)
     monkeypatch.setenv("WORKBENCH_KEY", encode_key(KEY))
-    assert "is abandoned" in said("abandon", store.path, run_id)
+    assert "is abandoned" in said("abandon", "--store", store.path, run_id)
     assert [run["status"] for run in reading(store).runs().to_pylist()] == ["abandoned"]

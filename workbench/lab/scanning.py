@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.corpora.manifest import MANIFEST_NAME
-from workbench.corpora.reader import Corpus, read_batches
+from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.scan import scan_batches
 from workbench.engine.trace import Stage, Trace
 from workbench.errors import CorpusError, ShardError
 from workbench.lab.candidates import Candidates, Gathering, Kept, Triggers, triggers_of
 from workbench.lab.metered import Heard, MeteredRules
+from workbench.lab.warm import WarmContent
 from workbench.rules.rule import RuleSet
 from workbench.schemas import SCAN_RESULTS
 
@@ -118,17 +119,20 @@ def check_there(corpus: Corpus) -> None:
 class CorpusScan:
     """One pass of several rule sets over a corpus: the content is read once, whatever their number.
 
-    With ``candidates``, only the blobs that can hold anything are read when they are known from an earlier scan.
+    With ``candidates``, only the blobs that can hold anything are read when they are known from an earlier scan; with
+    ``warm``, content that an earlier scan read is taken from memory.
     """
 
     def __init__(self, corpus: Corpus, compiled: Sequence[MeteredRules], *, look: Look | None = None, threads: int = 0,
-                 most_matches: int = MOST_MATCHES, candidates: Candidates | None = None) -> None:
+                 most_matches: int = MOST_MATCHES, candidates: Candidates | None = None,
+                 warm: WarmContent | None = None) -> None:
         self._corpus = corpus
         self._compiled = tuple(compiled)
         self._look = look
         self._threads = threads or len(os.sched_getaffinity(0))
         self._most = most_matches
         self._candidates = candidates
+        self._warm = warm or WarmContent(0)
         self._gathering = Gathering(candidates.files()) if candidates is not None else None
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -148,8 +152,7 @@ class CorpusScan:
         if kept is None:
             shards = self._corpus.shards(SHARD_BYTES)
             all_bytes = sum(s.content_bytes for s in shards)
-            sources = [_Source(s.content_bytes, partial(read_batches, s, batch_bytes=BATCH_BYTES, columns=_COLUMNS))
-                       for s in shards]
+            sources = [_Source(s.content_bytes, partial(self._read, s)) for s in shards]
         else:
             all_bytes = kept.all_bytes
             sources = [_Source(b.nbytes, lambda b=b: iter([b])) for b in kept.batches]
@@ -168,6 +171,10 @@ class CorpusScan:
         if kept is None:
             self._keep(triggers, scans, [b for part in parts for b in part.candidates])
         return scans
+
+    def _read(self, shard: Shard) -> Iterator[pa.RecordBatch]:
+        read = partial(read_batches, shard, batch_bytes=BATCH_BYTES, columns=_COLUMNS)
+        return self._warm.batches(shard, read)
 
     def _scan(self, k: int, parts: Sequence[_Part], all_bytes: int) -> LabScan:
         failures = {f"{n}": p.failure for n, p in enumerate(parts) if p.failure}

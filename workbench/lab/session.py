@@ -33,6 +33,7 @@ from workbench.lab.suggestion import Suggestion, suggest
 from workbench.lab.sweep import Sweep
 from workbench.lab.tables import Results
 from workbench.lab.truth import PairTruth, planted_pairs
+from workbench.lab.warm import WarmContent
 from workbench.model import Secret
 from workbench.rules import cached
 from workbench.rules.rule import RuleSet, build
@@ -55,6 +56,7 @@ class Session:
         self.places = Places(self.corpus)
         self._engines = Engines(self.files)
         self._candidates = Candidates(self.corpus)
+        self._warm = WarmContent()
         self._threads, self._progress = threads, progress
         self._holdings = Holdings(self._scan_all)
 
@@ -271,7 +273,7 @@ class Session:
     def _run(self, sets: Sequence[RuleSet], look: Any) -> list[LabScan]:
         engines = [self._engines.of(r) for r in sets]
         return CorpusScan(self.corpus, engines, look=look, threads=self._threads,
-                          candidates=self._candidates).run(progress=self._progress)
+                          candidates=self._candidates, warm=self._warm).run(progress=self._progress)
 
     def _scan_all(self, rules: RuleSet) -> tuple[LabScan, Mapping[MatchKey, str]]:
         specimens = Specimens(lambda: self.masker().without(self._engines.of(rules)), most=None)

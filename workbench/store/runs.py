@@ -42,7 +42,7 @@ def take_lease(session: Session, path: Path, me: ProcessMark) -> None:
             raise StoreLocked(
                 f"Could not begin a run in {path}: run {run_id}, begun {started_at:%Y-%m-%d %H:%M} UTC by process "
                 f"{process_id} on {host}, is not finished and cannot be seen from here. If it has ended, run: "
-                f"workbench store abandon {path} {run_id}",
+                f"workbench store abandon --store {path} {run_id}",
                 holder=process_id,
             )
         if alive:
