@@ -115,12 +115,11 @@ def test_times_are_kept_as_utc_and_the_oldest_place_comes_first(store: Store) ->
     assert (alert["path"], alert["committed_at"]) == ("first.py", datetime(2024, 5, 1, 12))
 
 
-def test_a_source_github_does_not_have_is_refused_whole(store: Store) -> None:
-    run_id = scan(store, 0, A)
-    with pytest.raises(CorpusError, match="some_source"):
-        store.record_locations(run_id, {"f1": LocationFile(place(A)), "f2": LocationFile(place(A, source="some_source"))})
-    assert kept(store) == set()
-    assert store.record_locations(run_id, {"f1": LocationFile(place(A))}).locations_added == 1
+def test_a_source_github_does_not_have_is_left_out_and_counted(store: Store) -> None:
+    file = LocationFile(place(A), place(A, "b.py", source="some_source"), place(A, "c.py", source="CONTENT"))
+    outcome = store.record_locations(scan(store, 0, A), {"f1": file})
+    assert (outcome.locations_added, dict(outcome.left_out)) == (2, {"unknown_source": 1})
+    assert kept(store) == {(A, "a.py"), (A, "c.py")}
 
 
 def test_a_table_of_another_shape_is_refused(store: Store) -> None:

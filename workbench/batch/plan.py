@@ -1,7 +1,8 @@
 """A batch plan: which shards are still to be scanned, and with which rules. Making one changes nothing.
 
 The unit of "done" is a shard with a rule's hash: a second run has nothing to do, a changed rule is scanned alone, and a
-new file brings only its own shards.
+new file brings only its own shards. A shard with blobs that were too large for an earlier run, and are not for this one,
+is scanned again with every rule.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ class BatchPlan:
                f"{len(self.rules.pairs)} pairs), hash {self.rules.hash}")
         yield f"store     {self.params.store}"
         yield f"threads   {self.params.thread_count}"
+        if not manifest.blobs:
+            yield "warning   the corpus holds no blobs, so nothing can be found in it. Add some with `workbench corpus`"
+            return
         if not self.work:
             yield "to do     nothing: every shard is done with these rules"
             return
@@ -74,11 +78,14 @@ def make_plan(params: BatchParams) -> BatchPlan:
     if not Path(params.store).absolute().parent.is_dir():
         raise UsageError(f"{params.store}: Expected a store in a folder that exists; make the folder, or name another")
     done: set[tuple[ShardId, str, RuleHash]] = set()
+    again: set[ShardId] = set()  # what they left out was not too large for this run
     if Path(params.store).exists():
-        done = Store(params.store).done()
+        store = Store(params.store)
+        done, again = store.done(), store.too_large(params.most_blob_bytes)
     work = []
     for shard in shards:
-        left = tuple(r.name for r in rules.rules.values() if (shard.shard_id, r.name, r.hash) not in done)
+        left = tuple(r.name for r in rules.rules.values()
+                     if shard.shard_id in again or (shard.shard_id, r.name, r.hash) not in done)
         if left:
             work.append(ShardWork(shard, left))
     return BatchPlan(params, corpus, rules, len(shards), tuple(work))

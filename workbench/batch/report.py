@@ -91,9 +91,11 @@ class BatchReport:
         return charts.bars(counted, value="alerts", label="provider", color="to", title="Open alerts by provider")
 
     def problems(self) -> pd.DataFrame | Lines:
-        """What was not scanned, and why: failed shards of this run, and skipped blobs by reason."""
+        """What was not scanned, and why: failed shards and unusable locations of this run, and skipped blobs by reason."""
         rows = [{"what": "shard " + shard if shard != "run" else "run", "count": 1, "reason": reason}
                 for shard, reason in (self.done.failures if self.done else {}).items()]
+        left_out = self.done.locations_left_out if self.done else {}
+        rows += [{"what": "locations left out", "count": n, "reason": reason} for reason, n in left_out.items()]
         skipped = StoreReader(self.params.store).query(
             "SELECT reason, count(*) AS n, sum(size_bytes) AS size FROM skipped_blob GROUP BY reason ORDER BY reason")
         rows += [{"what": "skipped blobs", "count": r["n"], "reason": f"{r['reason']} ({int(r['size']):,} bytes)"}

@@ -68,6 +68,7 @@ class RunReport:
     shards_superseded: int = 0
     seconds: float = 0.0
     skipped: Counter[str] = field(default_factory=Counter)
+    locations_left_out: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
 
     def counts(self) -> dict[str, Any]:
@@ -76,7 +77,8 @@ class RunReport:
                 "blobs": self.blobs, "content_bytes": self.content_bytes, "matches": self.matches, "pairs": self.pairs,
                 "near_misses": self.near_misses, "alerts_opened": self.alerts_opened,
                 "alerts_closed": self.alerts_closed, "shards_superseded": self.shards_superseded,
-                "seconds": round(self.seconds, 3), "skipped": dict(self.skipped)}
+                "seconds": round(self.seconds, 3), "skipped": dict(self.skipped),
+                "locations_left_out": dict(self.locations_left_out)}
 
 
 def scan_shard(work: ShardWork, compiled: CompiledRules, most_blob_bytes: int) -> Scanned:
@@ -120,7 +122,7 @@ def run(plan: BatchPlan, *, seed: str | None = None) -> RunReport:
         if missed is not None:
             raise missed
         _scan_all(plan, compiled, store, report)
-        store.record_locations(report.run_id, _safe_readers(plan))
+        report.locations_left_out.update(store.record_locations(report.run_id, _safe_readers(plan)).left_out)
         if not report.failures:  # a shard that failed holds blobs that only an old one may have rows of
             _supersede(plan, store, report)
         status = "failed" if report.failures else "done"

@@ -83,6 +83,9 @@ def run_summary(run: dict[str, Any]) -> list[str]:
     counts = json.loads(run["counts"]) if isinstance(run["counts"], str) else run["counts"]
     lines = [f"run        {run['run_id']} {run['status']}",
              f"shards     {counts['shards_done']} done, {counts['shards_failed']} failed"]
+    left_out = counts.get("locations_left_out")
+    if left_out:
+        lines.append("places     left out: " + ", ".join(f"{n} {reason}" for reason, n in left_out.items()))
     if counts["shards_done"] == 0 and run["status"] == "done":
         return [*lines, "scanned    nothing: every shard was done with these rules"]
     skipped = ", ".join(f"{n} {reason}" for reason, n in counts["skipped"].items()) or "none"

@@ -20,7 +20,7 @@ from workbench.corpora.blob_index import BlobIndex
 from workbench.corpora.foreign import ForeignReader
 from workbench.corpora.locations import LOCATION_COLUMNS, location_batches
 from workbench.corpora.manifest import ContentIn, CorpusFile, Manifest
-from workbench.corpora.shape import as_blobs, check_footer
+from workbench.corpora.shape import as_blobs, check_footer, wrong_blob_id
 from workbench.errors import CorpusError, ShardError, UsageError
 from workbench.model import BlobId, ShardId
 from workbench.schemas import BLOBS, LOCATIONS
@@ -182,7 +182,7 @@ class Corpus:
 
 
 def read_batches(
-    shard: Shard, *, batch_bytes: int = BATCH_BYTES, columns: Iterable[str] = tuple(BLOBS.names)
+    shard: Shard, *, batch_bytes: int = BATCH_BYTES, columns: Iterable[str] = tuple(BLOBS.names), check_ids: bool = True
 ) -> Iterator[pa.RecordBatch]:
     """The shard's rows as batches of about ``batch_bytes`` of content, with the schema ``BLOBS`` (or some columns).
 
@@ -190,7 +190,8 @@ def read_batches(
     ``batch_bytes`` is streamed in pieces; a single blob larger than that makes a batch about its own size. A null
     content is passed on as null (the column then says it is nullable). Empty batches are not yielded.
 
-    Raises :class:`~workbench.errors.ShardError` when the file is missing, changed or cannot be read.
+    Raises :class:`~workbench.errors.ShardError` when the file is missing, changed or cannot be read, and unless
+    ``check_ids`` is false also when a ``blob_id`` is not 40 lower-case hex digits.
     """
     names = list(columns)
     unknown = [n for n in names if n not in BLOBS.names]
@@ -201,15 +202,32 @@ def read_batches(
         if actual != shard.file_bytes:
             raise OSError(f"the file is {actual} bytes long, expected {shard.file_bytes}")
         with pq.ParquetFile(shard.path, pre_buffer=False) as parquet:
+            done = 0
             for batch in _shard_batches(parquet, shard, names, batch_bytes):
                 if batch.num_rows:
-                    yield as_blobs(batch, names)
+                    blobs = as_blobs(batch, names)
+                    if check_ids and "blob_id" in names:
+                        _check_ids(blobs.column("blob_id"), parquet.metadata, shard, done)
+                    done += batch.num_rows
+                    yield blobs
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
         raise ShardError(
             f"Shard {shard.shard_id} of {shard.path} (row groups {shard.first}-{shard.last}) cannot be read: {error}. "
             "Run `workbench corpus verify` and copy the file again",
             shard_id=shard.shard_id,
         ) from error
+
+
+def _check_ids(ids: pa.StringArray, footer: pq.FileMetaData, shard: Shard, done: int) -> None:
+    """Raise ShardError for a row without a blob id; ``done`` rows of the shard come before these."""
+    wrong = wrong_blob_id(ids)
+    if wrong is not None:
+        row, got = wrong
+        row += done + sum(footer.row_group(group).num_rows for group in range(shard.first))
+        raise ShardError(
+            f"Shard {shard.shard_id} of {shard.path}: Expected 40 lower-case hex digits in blob_id but got {got} in row "
+            f"{row} (counted from 0). Write the file again with the git blob id of each content",
+            shard_id=shard.shard_id)
 
 
 def _shard_batches(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,6 +17,9 @@ from workbench.corpora.foreign import INDEX, check_foreign
 from workbench.corpora.manifest import CorpusFile
 from workbench.errors import CorpusError
 from workbench.schemas import BLOBS, LOCATIONS
+
+_ID_DIGITS = 40
+_ZERO, _A = np.uint8(ord("0")), np.uint8(ord("a"))
 
 
 def check_footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMetaData:
@@ -66,6 +70,32 @@ def as_blobs(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
         arrays.append(array)
         fields.append(field.with_nullable(True) if array.null_count else field)
     return pa.record_batch(arrays, schema=pa.schema(fields))
+
+
+def wrong_blob_id(ids: pa.StringArray) -> tuple[int, str] | None:
+    """The first row (0-based) without a blob id, 40 lower-case hex digits, and what stands there; None when there is none.
+
+    For the batches that are scanned: some microseconds for a thousand ids. What stands there is told, not shown.
+    """
+    if not len(ids) or (not ids.null_count and _all_blob_ids(ids)):
+        return None
+    for row, blob_id in enumerate(ids.to_pylist()):
+        if blob_id is None:
+            return row, "a null"
+        if len(blob_id) != _ID_DIGITS:
+            return row, f"{len(blob_id)} characters"
+        if not set(blob_id) <= set("0123456789abcdef"):
+            return row, "other characters"
+    return None
+
+
+def _all_blob_ids(ids: pa.StringArray) -> bool:
+    offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    if not (np.diff(offsets) == _ID_DIGITS).all():
+        return False
+    digits = np.frombuffer(ids.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    # Unsigned, so that what is below the first digit, or letter, wraps round to far above the last.
+    return bool((((digits - _ZERO) < 10) | ((digits - _A) < 6)).all())
 
 
 def _fits(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -14,8 +14,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,16 @@ class Session:
             self._connection.register(name, table)
         try:
             yield
-        finally:
-            for name in tables:
-                self._connection.unregister(name)
+        except BaseException:
+            # In a transaction that failed DuckDB refuses to drop a name too, and its refusal would hide the failure.
+            with suppress(duckdb.Error):
+                self._unregister(tables)
+            raise
+        self._unregister(tables)
+
+    def _unregister(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._connection.unregister(name)
 
 
 class Database:

@@ -7,6 +7,7 @@ looked up in every file.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,13 +22,20 @@ from workbench.store.connection import Session
 LocationReader = Callable[[pa.Array], pa.Table]
 """Takes blob ids (string array), gives their locations (``schemas.LOCATIONS``); others are ignored."""
 
+UNKNOWN_SOURCE = "unknown_source"
+_NOT_NULL = {"null_source": "source", "null_repository": "repository", "null_revision": "revision", "null_path": "path"}
+
+LEFT_OUT = (*_NOT_NULL, UNKNOWN_SOURCE)
+"""Why a location cannot be used: a null where there must be none, or a source that is none of ``model.SOURCES``."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocationOutcome:
-    """What a lookup did."""
+    """What a lookup did; ``left_out`` counts locations that cannot be used by reason, one of ``LEFT_OUT``."""
 
     files_read: int
     locations_added: int
+    left_out: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +64,34 @@ def wanted(session: Session, files: Mapping[str, LocationReader]) -> list[Wanted
     return found
 
 
-def look_up(item: Wanted, reader: LocationReader) -> pa.Table:
-    """The locations of the wanted blobs in one file. Raises CorpusError for a table of another shape or source."""
+def look_up(item: Wanted, reader: LocationReader) -> tuple[pa.Table, Counter[str]]:
+    """The usable locations of the wanted blobs in one file, and how many of theirs are not, by reason.
+
+    Sources come out in lower case. Raises CorpusError for a table of another shape.
+    """
+    left_out: Counter[str] = Counter()
     if not len(item.blob_ids):
-        return LOCATIONS.empty_table()
+        return LOCATIONS.empty_table(), left_out
     found = reader(item.blob_ids)
     if not set(LOCATIONS.names) <= set(found.schema.names):
         raise CorpusError(f"Expected locations with the columns {LOCATIONS.names} but got {found.schema.names}",
                           path=item.sha256)
     found = found.select(LOCATIONS.names)
     found = found.filter(pc.is_in(found["blob_id"], value_set=item.blob_ids.cast(found.schema.field("blob_id").type)))
-    unknown = sorted(set(pc.unique(found["source"]).to_pylist()) - set(SOURCES), key=str)
-    if unknown:
-        raise CorpusError(f"Expected location sources among {', '.join(SOURCES)} but got {unknown} in the location file "
-                          f"{item.sha256}. Correct the corpus.", path=item.sha256)
+    sources = pc.utf8_lower(found["source"].cast(pa.string()))
+    found = found.set_column(found.schema.get_field_index("source"), "source", sources)
+    for reason, column in _NOT_NULL.items():
+        found = _usable(found, pc.is_valid(found[column]), reason, left_out)
+    found = _usable(found, pc.is_in(found["source"], value_set=pa.array(SOURCES, pa.string())), UNKNOWN_SOURCE, left_out)
     # Plain UTC without a zone, as the store keeps all times.
     times = found["committed_at"].cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
-    return found.set_column(found.schema.get_field_index("committed_at"), "committed_at", times)
+    return found.set_column(found.schema.get_field_index("committed_at"), "committed_at", times), left_out
+
+
+def _usable(found: pa.Table, is_usable: pa.ChunkedArray, reason: str, left_out: Counter[str]) -> pa.Table:
+    kept = found.filter(is_usable)
+    left_out[reason] += found.num_rows - kept.num_rows
+    return kept
 
 
 def add(session: Session, run_id: RunId, found: Mapping[str, tuple[Wanted, pa.Table]]) -> int:

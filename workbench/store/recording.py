@@ -50,6 +50,7 @@ def record(session: Session, run_id: RunId, shard_id: ShardId, book: RuleBook, r
     """Replace what the rules of ``book`` found in the shard before by ``rows``, and mark the shard done with them."""
     start_noting(session)
     replaced = _superseded(session, shard_id, book)
+    _forget_marks_of_others(session, shard_id, book, rows.skipped)
     if replaced:
         forget(session, "shard_id = ? AND list_contains(?, rule)", [shard_id, replaced])
     _insert(session, run_id, shard_id, rows, sealer)
@@ -106,6 +107,16 @@ def forget(session: Session, condition: str, values: list[object], *,
     )
     for table in tables:
         session.execute(f"DELETE FROM {table} WHERE {condition}", values)
+
+
+def _forget_marks_of_others(session: Session, shard_id: ShardId, book: RuleBook, skipped: pa.Table) -> None:
+    """Unmark rules that this scan did without, when it scanned a blob that theirs had left out."""
+    with session.incoming(new_skipped=skipped.select(["blob_id"])):
+        left_out = session.rows("SELECT blob_id FROM skipped_blob WHERE shard_id = ? "
+                                "EXCEPT SELECT blob_id FROM new_skipped LIMIT 1", [shard_id])
+    if left_out:
+        session.execute("DELETE FROM shard WHERE shard_id = ? AND NOT list_contains(?, rule)",
+                        [shard_id, list(book.rules)])
 
 
 def _insert(session: Session, run_id: RunId, shard_id: ShardId, rows: ShardRows, sealer: Sealer) -> None:

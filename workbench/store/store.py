@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -103,6 +104,13 @@ class Store:
             marks = session.table("SELECT shard_id, rule, rule_hash FROM shard")
         return set(zip(*(column.to_pylist() for column in marks.columns), strict=True))
 
+    def too_large(self, most_blob_bytes: int) -> set[ShardId]:
+        """Shards whose last scan left out, as too large, a blob that is within ``most_blob_bytes``."""
+        with self._database.session("read the skipped blobs of") as session:
+            found = session.rows("SELECT DISTINCT shard_id FROM skipped_blob WHERE reason = 'too_large' "
+                                 "AND size_bytes <= ?", [most_blob_bytes])
+        return {ShardId(shard_id) for (shard_id,) in found}
+
     def record_shard(self, run_id: RunId, shard_id: ShardId, rules: Mapping[str, RuleHash],
                      results: Iterable[pa.RecordBatch], *, stats: ShardStats) -> ShardOutcome:
         """Put what ``rules`` found in a shard into the store and mark it done, in one transaction.
@@ -122,18 +130,24 @@ class Store:
         """Add the locations of matched blobs from a corpus' location files, in one transaction.
 
         ``files`` maps each file's content hash to a function from blob ids to their locations. A file is read only
-        for blobs that matched since it was read last, and not at all when there are none.
+        for blobs that matched since it was read last, and not at all when there are none. Locations that cannot be used
+        are left out and counted.
         """
         with self._database.session("see which locations are missing in") as session:
             runs.check_running(session, run_id, self._me)
             missing = locations.wanted(session, files)
-        found = {item.sha256: (item, locations.look_up(item, files[item.sha256])) for item in missing}
+        found: dict[str, tuple[locations.Wanted, pa.Table]] = {}
+        left_out: Counter[str] = Counter()
+        for item in missing:
+            table, unusable = locations.look_up(item, files[item.sha256])
+            found[item.sha256] = item, table
+            left_out += unusable
         if not found:
-            return LocationOutcome(0, 0)
+            return LocationOutcome(0, 0, left_out)
         with self._database.session("record locations in") as session:
             runs.check_running(session, run_id, self._me)
             added = locations.add(session, run_id, found)
-        return LocationOutcome(sum(1 for item in missing if len(item.blob_ids)), added)
+        return LocationOutcome(sum(1 for item in missing if len(item.blob_ids)), added, left_out)
 
     def supersede_shards(self, run_id: RunId, present: Sequence[ShardId], blobs_held: BlobFilter) -> SupersedeOutcome:
         """Drop what the run's rules found in shards that its corpus no longer has, where present shards hold the blob.
