@@ -26,7 +26,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(BIN)/python -m pytest -m 'slow or not slow' --hypothesis-profile exploring
 
 # Chromium comes from the system's packages; its own downloads are not used. It is looked for every time: an environment
 # may be kept from another machine.

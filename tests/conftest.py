@@ -8,12 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import blob_batch, scan_batches
 from workbench.rules.load import check_sources, rule_set
 from workbench.rules.rule import RuleSet
 from workbench.rules.testtext import Filled, fill
+
+# A test run gives the same answer each time it is run on the same files; `make test-slow` looks for new examples.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("exploring", derandomize=False)
+settings.load_profile("repeatable")
 
 ROOT = Path(__file__).parent.parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -157,6 +157,11 @@ VALUES = st.one_of(
 )
 
 
+@example("label", ":@", 1)  # texts that ruamel writes bare in a flow mapping and cannot read again
+@example("label", ": @", 1)
+@example("label", "::", 1)
+@example("references", [":", ":@"], None)
+@example("checksum", "0\n0\n", 2)  # before a comment, which a block of text would swallow
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["label", "checksum", "note", "references", "name"]), VALUES, st.sampled_from([0, 1, 2, None]))
 def test_any_value_comes_back_as_it_was_given(field: str, value: object, format: int | None) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
-from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString, SingleQuotedScalarString
 
 from workbench.errors import UsageError
 
@@ -83,7 +84,7 @@ def replaced(text: str, mapping: MappingNode, name: str, value: Any) -> str:
         return text[: entry.start] + _in_flow(name, value) + text[entry.end :]
     quoted = isinstance(entry.value, ScalarNode) and entry.value.style == "'" and isinstance(value, str)
     stop = _trimmed(text, entry.start, entry.end)
-    new = _in_block(name, SingleQuotedScalarString(value) if quoted else value, entry.key.start_mark.column)
+    new = _in_block(name, SingleQuotedScalarString(value) if quoted else value, entry.key.start_mark.column, text[stop:])
     rest = text[stop : _line_end(text, stop)].strip()
     if rest and "\n" in new:  # a comment behind the old value would become part of the new one
         indent = " " * entry.key.start_mark.column
@@ -100,13 +101,12 @@ def inserted(text: str, mapping: MappingNode, name: str, value: Any, order: Sequ
         return f"{text[:at]}{', ' if known else ''}{_in_flow(name, value)}{text[at:]}"
     earlier = [e for key, e in known if key in order and order.index(key) < order.index(name)]
     column = known[0][1].key.start_mark.column
-    new = _in_block(name, value, column)
     if not earlier:
         at = known[0][1].start
-        return f"{text[:at]}{new}\n{' ' * column}{text[at:]}"
+        return f"{text[:at]}{_in_block(name, value, column, text[at:])}\n{' ' * column}{text[at:]}"
     last = max(earlier, key=lambda e: e.start)
     at = _line_end(text, _trimmed(text, last.start, last.end))
-    return f"{text[:at]}\n{' ' * column}{new}{text[at:]}"
+    return f"{text[:at]}\n{' ' * column}{_in_block(name, value, column, text[at:])}{text[at:]}"
 
 
 def removed(text: str, mapping: MappingNode, name: str) -> str:
@@ -132,33 +132,65 @@ def removed(text: str, mapping: MappingNode, name: str) -> str:
 
 def written(value: Any) -> str:
     """Plain data in block style, as the shipped rules are written; ends with a line feed."""
-    yaml = YAML()
-    yaml.width = 1 << 16  # a pattern is not broken into lines
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    out = io.StringIO()
-    yaml.dump(_styled(value), out)
-    text = out.getvalue()
+    text = _dumped(_styled(value), value, flow=False)
     if isinstance(value, list):  # the offset of a list at the top is its reader's business
         text = "".join(line.removeprefix("  ") for line in text.splitlines(keepends=True))
     return text
 
 
-def _in_block(name: str, value: Any, column: int) -> str:
+def _dumped(styled: Any, value: Any, *, flow: bool) -> str:
+    """YAML text of ``styled`` that reads as ``value``.
+
+    ruamel writes some texts without the quotes they need in a flow collection (one that begins with a colon, for one),
+    so what it wrote is read back, and where that fails every text is written between double quotes.
+    """
+    yaml = YAML()
+    yaml.width = 1 << 16  # a pattern is not broken into lines
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    if flow:
+        yaml.default_flow_style = True
+    for attempt in (styled, _quoted(styled)):
+        out = io.StringIO()
+        yaml.dump(attempt, out)
+        try:
+            if YAML(typ="safe", pure=True).load(out.getvalue()) == value:
+                break
+        except YAMLError:
+            pass
+    return out.getvalue()
+
+
+def _quoted(styled: Any) -> Any:
+    if isinstance(styled, str):
+        return DoubleQuotedScalarString(styled)
+    if isinstance(styled, Mapping):
+        out = CommentedMap({k: _quoted(v) for k, v in styled.items()})
+    elif isinstance(styled, Sequence):
+        out = CommentedSeq([_quoted(v) for v in styled])
+    else:
+        return styled
+    if isinstance(styled, CommentedMap | CommentedSeq) and styled.fa.flow_style():
+        out.fa.set_flow_style()
+    return out
+
+
+def _in_block(name: str, value: Any, column: int, following: str) -> str:
+    """``name: value`` in lines indented by ``column`` but for the first, to stand before ``following``."""
+    if isinstance(value, str) and "\n" in value and following.lstrip().startswith("#"):
+        value = _quoted(value)  # a comment behind a block of text would become part of it
     lines = written({name: value}).rstrip("\n").split("\n")
     return "\n".join([lines[0], *(" " * column + line if line else line for line in lines[1:])])
 
 
 def _in_flow(name: str, value: Any) -> str:
-    yaml = YAML()
-    yaml.width = 1 << 16
-    yaml.default_flow_style = True
-    out = io.StringIO()
-    yaml.dump({name: str(value) if isinstance(value, str) else value}, out)
-    return out.getvalue().strip().removeprefix("{").removesuffix("}")
+    plain = {name: str(value) if isinstance(value, str) else value}
+    return _dumped(plain, plain, flow=True).strip().removeprefix("{").removesuffix("}")
 
 
 def _styled(value: Any) -> Any:
     """Plain data as ruamel is to write it: short lists and windows on one line, texts of several lines as blocks."""
+    if isinstance(value, DoubleQuotedScalarString):
+        return value
     if isinstance(value, str):
         # Only where a block says it plainly: what begins or ends otherwise needs signs that few can read.
         plain = value == value.strip() + "\n" and "\n" in value[:-1]
