@@ -93,7 +93,7 @@ def scan(corpus: Path, compiled: CompiledRules, threads: int = 2) -> int:
     shards = Corpus.open(corpus).shards(SHARD_BYTES)
 
     def work(shard: Shard) -> int:
-        batches = read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content"))
+        batches = read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content"), in_place=True)
         return sum(len(out) for out in scan_batches(batches, compiled))
 
     with ThreadPoolExecutor(threads) as pool:

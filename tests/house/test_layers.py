@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "workbench"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "model", "schemas", "shipped", "charts"),
+    ("errors", "model", "schemas", "content", "shipped", "charts"),
     ("rules",),
     ("corpora",),
     ("engine",),

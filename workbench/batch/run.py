@@ -17,12 +17,12 @@ from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from tqdm import tqdm
 
 from workbench import __version__
 from workbench.batch import places
 from workbench.batch.plan import BatchPlan, ShardWork
+from workbench.content import content_bytes
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.canary import check_canary
 from workbench.engine.compiled import CompiledRules
@@ -84,17 +84,17 @@ class RunReport:
 def scan_shard(work: ShardWork, compiled: CompiledRules, most_blob_bytes: int) -> Scanned:
     """Read and scan one shard. Raises :class:`workbench.errors.ShardError` when it cannot be read."""
     started = time.perf_counter()
-    blobs = content_bytes = 0
+    blobs = scanned_bytes = 0
 
     def counted(shard: Shard) -> Iterator[pa.RecordBatch]:
-        nonlocal blobs, content_bytes
-        for batch in read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content")):
+        nonlocal blobs, scanned_bytes
+        for batch in read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content"), in_place=True):
             blobs += batch.num_rows
-            content_bytes += pc.sum(pc.binary_length(batch.column("content"))).as_py() or 0
+            scanned_bytes += content_bytes(batch.column("content"))
             yield batch
 
     results = [out for out in scan_batches(counted(work.shard), compiled, most_blob_bytes=most_blob_bytes) if len(out)]
-    stats = ShardStats(blobs, content_bytes, time.perf_counter() - started)
+    stats = ShardStats(blobs, scanned_bytes, time.perf_counter() - started)
     return Scanned(tuple(results), stats)
 
 

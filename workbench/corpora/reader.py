@@ -20,6 +20,7 @@ from workbench.corpora.blob_index import BlobIndex
 from workbench.corpora.foreign import ForeignReader
 from workbench.corpora.locations import LOCATION_COLUMNS, location_batches
 from workbench.corpora.manifest import ContentIn, CorpusFile, Manifest
+from workbench.corpora.pages import has_plain_pages, plain_pages
 from workbench.corpora.shape import as_blobs, check_footer, wrong_blob_id
 from workbench.errors import CorpusError, ShardError, UsageError
 from workbench.model import BlobId, ShardId
@@ -182,9 +183,17 @@ class Corpus:
 
 
 def read_batches(
-    shard: Shard, *, batch_bytes: int = BATCH_BYTES, columns: Iterable[str] = tuple(BLOBS.names), check_ids: bool = True
+    shard: Shard,
+    *,
+    batch_bytes: int = BATCH_BYTES,
+    columns: Iterable[str] = tuple(BLOBS.names),
+    check_ids: bool = True,
+    in_place: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The shard's rows as batches of about ``batch_bytes`` of content, with the schema ``BLOBS`` (or some columns).
+
+    With ``in_place``, content is a ``binary_view`` over the file's pages as they were decompressed where they are plain
+    ones (as this package writes them), a batch a page: half the time, for who reads bytes by :mod:`workbench.content`.
 
     Holds about one batch, and reads on one thread: callers parallelise over shards. A row group far larger than
     ``batch_bytes`` is streamed in pieces; a single blob larger than that makes a batch about its own size. A null
@@ -203,9 +212,9 @@ def read_batches(
             raise OSError(f"the file is {actual} bytes long, expected {shard.file_bytes}")
         with pq.ParquetFile(shard.path, pre_buffer=False) as parquet:
             done = 0
-            for batch in _shard_batches(parquet, shard, names, batch_bytes):
+            for batch in _shard_batches(parquet, shard, names, batch_bytes, in_place):
                 if batch.num_rows:
-                    blobs = as_blobs(batch, names)
+                    blobs = as_blobs(batch, names, keep_views=in_place)
                     if check_ids and "blob_id" in names:
                         _check_ids(blobs.column("blob_id"), parquet.metadata, shard, done)
                     done += batch.num_rows
@@ -231,16 +240,39 @@ def _check_ids(ids: pa.StringArray, footer: pq.FileMetaData, shard: Shard, done:
 
 
 def _shard_batches(
-    parquet: pq.ParquetFile, shard: Shard, names: list[str], batch_bytes: int
+    parquet: pq.ParquetFile, shard: Shard, names: list[str], batch_bytes: int, in_place: bool
 ) -> Iterator[pa.RecordBatch]:
     groups = range(shard.first, shard.last + 1)
     if shard.content_in is None or "content" not in names:
         for group in groups:
-            yield from _group_batches(parquet, shard.path, group, names, batch_bytes)
+            in_pages = in_place and "content" in names and has_plain_pages(parquet, group, "content")
+            pages = _page_batches(parquet, shard.path, group, names) if in_pages else None
+            yield from pages or _group_batches(parquet, shard.path, group, names, batch_bytes)
         return
     with ForeignReader(shard.content_path, shard.content_in) as foreign:
         for group in groups:
             yield from foreign.batches(parquet, group, names)
+
+
+def _page_batches(
+    parquet: pq.ParquetFile, path: str, group: int, names: list[str]
+) -> Iterator[pa.RecordBatch] | None:
+    """One row group, a batch a page of its content; None when its pages are not plain ones."""
+    others = [n for n in BLOBS.names if n != "content" and (n in names or n == "size")]
+    beside = parquet.read_row_group(group, columns=others, use_threads=False).combine_chunks()
+    sizes = pc.fill_null(beside.column("size"), 0).to_numpy().astype(np.int64)
+    pages = plain_pages(path, parquet, group, "content", sizes)
+    return _beside(pages, beside, names) if pages is not None else None
+
+
+def _beside(pages: Iterator[pa.Array], table: pa.Table, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Pages of content, each with its rows of the other columns, which are in one chunk."""
+    first = 0
+    for content in pages:
+        part = table.slice(first, len(content))
+        rows = {n: c.chunk(0) for n, c in zip(part.column_names, part.columns, strict=True)}
+        yield pa.record_batch([content if n == "content" else rows[n] for n in names], names=names)
+        first += len(content)
 
 
 def _group_batches(

@@ -58,14 +58,18 @@ def check_footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMeta
     return footer
 
 
-def as_blobs(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """``batch`` with the types of ``BLOBS``, copying offsets at most; a column with nulls says that it is nullable."""
+def as_blobs(batch: pa.RecordBatch, names: Sequence[str], *, keep_views: bool = False) -> pa.RecordBatch:
+    """``batch`` with the types of ``BLOBS``, copying offsets at most; a column with nulls says that it is nullable.
+
+    With ``keep_views`` a ``binary_view`` stays one."""
     arrays, fields = [], []
     for name in names:
         array, field = batch.column(name), BLOBS.field(name)
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
-        if array.type != field.type:
+        if keep_views and array.type == pa.binary_view():
+            field = field.with_type(array.type)
+        elif array.type != field.type:
             array = array.cast(field.type)
         arrays.append(array)
         fields.append(field.with_nullable(True) if array.null_count else field)

@@ -11,6 +11,7 @@ import hyperscan
 import numpy as np
 import pyarrow as pa
 
+from workbench.content import Piece, pieces
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.matcher import BlobMatcher, Match, TooMuchWork
 from workbench.engine.pairs import FoundPair, NearMiss, find_pairs
@@ -30,9 +31,11 @@ def scan_batches(batches: Iterable[pa.RecordBatch], ruleset: CompiledRules, *, m
                  trace: Trace | None = None) -> Iterator[pa.RecordBatch]:
     """Scan batches of blobs; yields one batch of :data:`workbench.schemas.SCAN_RESULTS` for each, in order.
 
-    ``batches`` need the columns ``blob_id`` and ``content`` (``large_binary``). A row stands in the results only when
-    its blob has a match or was skipped: ``null_content``, ``too_large`` beyond ``most_blob_bytes``, or
-    ``too_many_candidates`` when it is made to keep the confirm stage busy for ever. ``trace`` collects what became of every candidate. One call serves one thread; threads share ``ruleset``.
+    ``batches`` need the columns ``blob_id`` and ``content`` (``large_binary`` or ``binary_view``). A row stands in the
+    results only when its blob has a match or was skipped: ``null_content``, ``too_large`` beyond ``most_blob_bytes``, or
+    ``too_many_candidates`` when it is made to keep the confirm stage busy for ever. ``trace`` collects what became of
+    every candidate. One call serves one thread; threads share ``ruleset``. Raises TypeError for content of another
+    type.
     """
     scratch = ruleset.scratch()
     for batch in batches:
@@ -42,63 +45,62 @@ def scan_batches(batches: Iterable[pa.RecordBatch], ruleset: CompiledRules, *, m
 def _scan_batch(batch: pa.RecordBatch, ruleset: CompiledRules, scratch: list[hyperscan.Scratch], most_blob_bytes: int,
                 trace: Trace | None) -> pa.RecordBatch:
     content = batch.column(batch.schema.get_field_index("content"))
-    if content.type != pa.large_binary():
-        raise TypeError(f"Expected content of type large_binary but got {content.type}")
-    if not len(content):
-        return _NOTHING
-    buffers = content.buffers()
-    offsets = np.frombuffer(buffers[1], dtype=np.int64, count=len(content) + 1, offset=content.offset * 8)
-    values = memoryview(buffers[2]).cast("B") if buffers[2] is not None else memoryview(b"")
-    skipped = _skipped(content, offsets, most_blob_bytes)
-    rows, triggers, ends = _hits(values, offsets, skipped, ruleset, scratch,
-                                 trace is not None)
-    wide = _wide_rows(values, offsets, skipped)
-    out: list[dict] = []
     ids = batch.column(batch.schema.get_field_index("blob_id"))
-    for row, first, last in _runs(rows):
-        start, stop = int(offsets[row]), int(offsets[row + 1])
-        hits = zip(triggers[first:last].tolist(), (ends[first:last] - start).tolist(), strict=True)
-        result = _scan_blob(values[start:stop], hits, ruleset, trace)
-        if result is not None:
-            wide.discard(row)  # it only begins like UTF-16
-            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, **result})
-    for row in sorted(wide):
-        start, stop = int(offsets[row]), int(offsets[row + 1])
-        result = _scan_wide(values[start:stop], ruleset, scratch, trace)
-        if result is not None:
-            out.append({"row": row, "blob_id": ids[row].as_py(), "size": stop - start, **result})
-    for row, reason in skipped.items():
-        size = int(offsets[row + 1] - offsets[row])
-        out.append({"row": row, "blob_id": ids[row].as_py(), "size": size, "skipped": reason, "matches": [],
-                    "pairs": [], "near_misses": []})
+    out = [{"row": row, "size": 0, **_skip("null_content")} for row in _nulls(content)]
+    nulls = {r["row"] for r in out}
+    for piece in pieces(content):
+        out += _scan_piece(piece, nulls, ruleset, scratch, most_blob_bytes, trace)
     if not out:
         return _NOTHING
     out.sort(key=lambda r: r["row"])
-    return pa.RecordBatch.from_pylist(out, schema=SCAN_RESULTS)
+    return pa.RecordBatch.from_pylist([r | {"blob_id": ids[r["row"]].as_py()} for r in out], schema=SCAN_RESULTS)
 
 
-def _skipped(content: pa.Array, offsets: np.ndarray, most_blob_bytes: int) -> dict[int, str]:
-    """Rows that are not scanned, with the reason."""
-    large = np.flatnonzero(offsets[1:] - offsets[:-1] > most_blob_bytes)
-    out = {int(r): "too_large" for r in large}
-    if content.null_count:
-        nulls = np.flatnonzero(content.is_null().to_numpy(zero_copy_only=False))
-        out |= {int(r): "null_content" for r in nulls}
-    return out
+def _scan_piece(piece: Piece, nulls: set[int], ruleset: CompiledRules, scratch: list[hyperscan.Scratch],
+                most_blob_bytes: int, trace: Trace | None) -> Iterator[dict]:
+    """Result rows of the blobs of one buffer, in no particular order."""
+    values, starts, stops = piece.values, piece.starts, piece.stops
+    left_out = set(np.flatnonzero(np.isin(piece.rows, list(nulls))).tolist()) if nulls else set()
+    for k in set(np.flatnonzero(stops - starts > most_blob_bytes).tolist()) - left_out:
+        left_out.add(k)
+        yield {"row": int(piece.rows[k]), "size": int(stops[k] - starts[k]), **_skip("too_large")}
+    blobs, triggers, ends = _hits(values, starts, stops, left_out, ruleset, scratch, trace is not None)
+    wide = _wide_blobs(values, starts, stops, left_out)
+    for k, first, last in _runs(blobs):
+        start, stop = int(starts[k]), int(stops[k])
+        hits = zip(triggers[first:last].tolist(), (ends[first:last] - start).tolist(), strict=True)
+        result = _scan_blob(values[start:stop], hits, ruleset, trace)
+        if result is not None:
+            wide.discard(k)  # it only begins like UTF-16
+            yield {"row": int(piece.rows[k]), "size": stop - start, **result}
+    for k in wide:
+        start, stop = int(starts[k]), int(stops[k])
+        result = _scan_wide(values[start:stop], ruleset, scratch, trace)
+        if result is not None:
+            yield {"row": int(piece.rows[k]), "size": stop - start, **result}
 
 
-def _hits(values: memoryview, offsets: np.ndarray, skipped: dict[int, str], ruleset: CompiledRules,
+def _skip(reason: str) -> dict:
+    return {"skipped": reason, "matches": [], "pairs": [], "near_misses": []}
+
+
+def _nulls(content: pa.Array) -> list[int]:
+    return np.flatnonzero(content.is_null().to_numpy(zero_copy_only=False)).tolist() if content.null_count else []
+
+
+def _hits(values: memoryview, starts: np.ndarray, stops: np.ndarray, left_out: set[int], ruleset: CompiledRules,
           scratch: list[hyperscan.Scratch], keep_all: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every trigger that lies inside one row: (row, trigger, end offset in the buffer), sorted by end offset.
+    """Every trigger that lies inside one blob: (number of the blob, trigger, end offset in the buffer), sorted by end.
 
-    Without ``keep_all``, only those with something beside them that a match could have; keywords, which are no candidates
-    themselves, in any case only where the sieve sees one near."""
+    Without ``keep_all``, only those with something beside them that a match could have; keywords, which are no
+    candidates themselves, in any case only where the sieve sees one near."""
     found = []
-    for first, last in _stretches(offsets, skipped):
-        low, high = int(offsets[first]), int(offsets[last])
+    for first, last in _stretches(starts, stops, left_out):
+        low, high = int(starts[first]), int(stops[last - 1])
         if low < high:
             triggers, ends = ruleset.hits(values[low:high], scratch)
-            found.append((triggers, ends + low))
+            if len(triggers):
+                found.append((triggers, ends + low))
     if not found:
         none = np.empty(0, np.int64)
         return none, none, none
@@ -106,22 +108,21 @@ def _hits(values: memoryview, offsets: np.ndarray, skipped: dict[int, str], rule
     ends = np.concatenate([f[1] for f in found])
     order = np.lexsort((triggers, ends))
     triggers, ends = triggers[order], ends[order]
-    rows = np.searchsorted(offsets, ends - 1, "right") - 1
+    blobs = np.searchsorted(starts, ends - 1, "right") - 1
     # The buffer runs on from blob to blob: a trigger that began in the one before is no trigger.
-    good = ends - ruleset.trigger_lengths[triggers] >= offsets[rows]
-    left = np.flatnonzero(good)
+    left = np.flatnonzero((ends - ruleset.trigger_lengths[triggers] >= starts[blobs]) & (ends <= stops[blobs]))
     data = np.frombuffer(values, np.uint8)
     for is_worth in (ruleset.plausible, ruleset.sieve.passes)[keep_all:]:
-        left = left[is_worth(data, triggers[left], ends[left], offsets[rows[left]], offsets[rows[left] + 1])]
-    return rows[left], triggers[left], ends[left]
+        left = left[is_worth(data, triggers[left], ends[left], starts[blobs[left]], stops[blobs[left]])]
+    return blobs[left], triggers[left], ends[left]
 
 
-def _stretches(offsets: np.ndarray, skipped: dict[int, str]) -> Iterator[tuple[int, int]]:
-    """Runs of rows ``[first, last)`` to give Hyperscan in one call: without skipped rows, at most 1 GiB each."""
-    first, count = 0, len(offsets) - 1
-    for stop in [*sorted(skipped), count]:
+def _stretches(starts: np.ndarray, stops: np.ndarray, left_out: set[int]) -> Iterator[tuple[int, int]]:
+    """Runs of blobs ``[first, last)`` to give Hyperscan in one call: without those left out, at most 1 GiB each."""
+    first, count = 0, len(starts)
+    for stop in [*sorted(left_out), count]:
         while first < stop:
-            last = int(np.searchsorted(offsets, offsets[first] + _MOST_SCAN_BYTES, "right")) - 1
+            last = int(np.searchsorted(stops, starts[first] + _MOST_SCAN_BYTES, "right"))
             last = min(max(last, first + 1), stop)
             yield first, last
             first = last
@@ -138,16 +139,15 @@ def _runs(rows: np.ndarray) -> Iterator[tuple[int, int, int]]:
         yield int(rows[first]), first, last
 
 
-def _wide_rows(values: memoryview, offsets: np.ndarray, skipped: dict[int, str]) -> set[int]:
-    """Rows whose blobs begin with the byte order mark of UTF-16."""
-    starts = offsets[:-1]
-    long_enough = np.flatnonzero(offsets[1:] - starts >= 4)
+def _wide_blobs(values: memoryview, starts: np.ndarray, stops: np.ndarray, left_out: set[int]) -> set[int]:
+    """Blobs that begin as UTF-16 with a byte order mark does."""
+    long_enough = np.flatnonzero(stops - starts >= 4)
     if not len(long_enough):
         return set()
     data = np.frombuffer(values, np.uint8)
     first, second = data[starts[long_enough]], data[starts[long_enough] + 1]
     marked = long_enough[((first == 0xFF) & (second == 0xFE)) | ((first == 0xFE) & (second == 0xFF))]
-    return {int(r) for r in marked if r not in skipped and is_utf16(bytes(values[starts[r] : starts[r] + 4]))}
+    return {int(k) for k in marked if k not in left_out and is_utf16(bytes(values[starts[k] : starts[k] + 4]))}
 
 
 def _scan_wide(blob: memoryview, ruleset: CompiledRules, scratch: list[hyperscan.Scratch],
@@ -155,10 +155,10 @@ def _scan_wide(blob: memoryview, ruleset: CompiledRules, scratch: list[hyperscan
     """Scan a UTF-16 blob as UTF-8 and put its spans back where they stand."""
     text = Utf16Text(blob)
     content = memoryview(text.content)
-    offsets = np.array([0, len(content)], dtype=np.int64)
     if not len(content):
         return None
-    _, triggers, ends = _hits(content, offsets, {}, ruleset, scratch, trace is not None)
+    whole = np.array([0]), np.array([len(content)])
+    _, triggers, ends = _hits(content, *whole, set(), ruleset, scratch, trace is not None)
     result = _scan_blob(content, zip(triggers.tolist(), ends.tolist(), strict=True), ruleset, trace)
     for match in result["matches"] if result else ():
         line_start = match["start"] - match["start_column"] + 1
@@ -173,7 +173,7 @@ def _scan_blob(blob: memoryview, hits: Iterable[tuple[int, int]], ruleset: Compi
     try:
         matches = BlobMatcher(blob, ruleset, trace).matches(hits)
     except TooMuchWork:
-        return {"skipped": "too_many_candidates", "matches": [], "pairs": [], "near_misses": []}
+        return _skip("too_many_candidates")
     if not matches:
         return None
     for match in matches:
