@@ -10,9 +10,13 @@ import typer
 
 from workbench.errors import UsageError
 
+_SOME_FAILED = 3
+
 
 def batch(
-    corpus: Annotated[Path | None, typer.Argument(help="A corpus folder.")] = None,
+    corpus: Annotated[
+        Path | None, typer.Argument(help="A corpus's folder, or one with other people's Parquet files.")
+    ] = None,
     *,
     rules: Annotated[list[Path] | None, typer.Option(help="Rules files or folders; the shipped rules if none.")] = None,
     store: Annotated[Path | None, typer.Option(help="The alert store, a DuckDB file; made if it is not there.")] = None,
@@ -23,12 +27,23 @@ def batch(
     parameters: Annotated[Path | None, typer.Option(help="A YAML or JSON file of parameters; flags override it.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Print what would be scanned, and scan nothing.")] = False,
     progress: Annotated[bool | None, typer.Option(help="Show progress; by default only on a terminal.")] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="What the columns of other people's files are: content=COLUMN, and any of "
+                                   "repository, revision, path, committed_at, url. Known data sets need none."),
+    ] = None,
+    source: Annotated[str, typer.Option(help="With --map: what the contents are, in GitHub's words.")] = "content",
+    github: Annotated[bool, typer.Option("--github", help="With --map: the repositories are GitHub's.")] = False,
 ) -> None:
     """Scan a corpus and write alerts to a store; a second run does only what is missing.
+
+    A folder of other people's Parquet files is scanned where it stands: nothing is copied, and an index of it is kept
+    beside the store, in STORE-tables.
 
     Exit codes: 0 done, 1 stopped by an error, 2 usage, 3 some shards failed, 4 a canary was missed.
     """
     from workbench.batch.params import BatchParams
+    from workbench.cli.batch_tables import on_tables
     from workbench.shipped import rules_folder
 
     given: dict[str, Any] = _read_parameters(parameters) if parameters else {}
@@ -37,11 +52,11 @@ def batch(
     given |= {name: value for name, value in flags.items() if value is not None}
     given.setdefault("rules", [str(rules_folder())])
     given.setdefault("progress", sys.stderr.isatty())
-    params = BatchParams.from_mapping(given)
+    params, all_taken = on_tables(BatchParams.from_mapping(given), columns or [], source=source, is_github=github)
     if plan:
         _print_plan(params)
         return
-    raise typer.Exit(_run(params, report))
+    raise typer.Exit(_run(params, report) or (0 if all_taken else _SOME_FAILED))
 
 
 def _read_parameters(file: Path) -> dict[str, Any]:
@@ -73,7 +88,7 @@ def _run(params: Any, report: Path | None) -> int:
     for line in run_summary(run):
         typer.echo(line)
     typer.echo(f"report     {path}")
-    return 0 if run["status"] == "done" else 3
+    return 0 if run["status"] == "done" else _SOME_FAILED
 
 
 def run_summary(run: dict[str, Any]) -> list[str]:

@@ -46,7 +46,7 @@ def add_npm(
     from workbench.corpora.writer import CorpusWriter
 
     items = [*(packages or []), *(read_list(list_file) if list_file else [])]
-    with CorpusWriter(corpus, made="npm packages") as writer, _progress(" packages") as told:
+    with CorpusWriter(corpus, made="npm packages") as writer, progress_bar(" packages") as told:
         report = add_packages(
             writer,
             items,
@@ -81,7 +81,7 @@ def add_archive(
     from workbench.corpora.archive import add_archives
     from workbench.corpora.writer import CorpusWriter
 
-    with CorpusWriter(corpus, made="archived events") as writer, _progress("B", unit_scale=True) as told:
+    with CorpusWriter(corpus, made="archived events") as writer, progress_bar("B", unit_scale=True) as told:
         report = add_archives(writer, files, max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
         if not report.files + report.unchanged:  # no corpus comes of it
             writer.abort()
@@ -124,7 +124,7 @@ def add_table(
     table_map = parse_map(columns, source=source, is_github=github) if columns else None
     with (
         CorpusWriter(corpus, made="tables of others", beside_others=in_place) as writer,
-        _progress("B", unit_scale=True) as told,
+        progress_bar("B", unit_scale=True) as told,
     ):
         report = add_tables(writer, files, table_map=table_map, in_place=in_place,
                             max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
@@ -139,11 +139,14 @@ def add_table(
 
 
 @contextmanager
-def _progress(unit: str, *, unit_scale: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A callback ``(what, done, of all)`` that draws a bar on a terminal and nothing elsewhere."""
+def progress_bar(
+    unit: str, *, unit_scale: bool = False, shown: bool | None = None
+) -> Iterator[Callable[[str, int, int], None]]:
+    """A callback ``(what, done, of all)`` that draws a bar where ``shown``; by default on a terminal only."""
     from tqdm import tqdm
 
-    bar = tqdm(disable=None, unit=unit, unit_scale=unit_scale, leave=False)  # None: only where stderr is a terminal
+    disable = None if shown is None else not shown  # None: only where stderr is a terminal
+    bar = tqdm(disable=disable, unit=unit, unit_scale=unit_scale, leave=False)
 
     def told(what: str, done: int, total: int) -> None:
         bar.set_description_str(what, refresh=False)
