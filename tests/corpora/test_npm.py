@@ -9,7 +9,9 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -333,12 +335,32 @@ def test_a_registry_that_cannot_be_reached_is_asked_once(
     tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[object] = []
-    run = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *a, **options: runs.append(a) or run(*a, **options))
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **options: runs.append(a) or start(*a, **options))
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://127.0.0.1:1/")
     report = add(tmp_path, *(f"package-{n}" for n in range(40)))
     assert (report.packages, len(report.failures), len(runs)) == (0, 40, 1)
     assert all("ECONNREFUSED" in why and "npm's own configuration" in why for _, why in report.failures)
+
+
+def test_a_termination_ends_the_client_and_leaves_nothing(tmp_path: Path, asked: list[str]) -> None:
+    """As a scheduler ends a run that takes too long, here at a registry that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        temporary = tmp_path / "temporary"
+        temporary.mkdir()
+        own = {"NPM_CONFIG_REGISTRY": f"http://127.0.0.1:{silent.getsockname()[1]}/", "TMPDIR": str(temporary)}
+        command = [sys.executable, "-m", "workbench", "corpus", "add-npm", "slow", "--corpus", str(tmp_path / "corpus")]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | own, cwd=Path.cwd()) as process:
+            connection, _ = silent.accept()  # npm is asking
+            with connection:
+                assert list(temporary.iterdir())
+                process.terminate()
+                told = process.communicate(timeout=20)[1]
+                connection.settimeout(10)
+                while connection.recv(4096):  # ends when the client's process is gone
+                    pass
+    assert process.returncode == 143 and b"Traceback" not in told
+    assert list(temporary.iterdir()) == [] and not (tmp_path / "corpus").exists()
 
 
 def test_without_a_client_names_are_refused_and_tarballs_are_not(

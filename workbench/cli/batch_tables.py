@@ -10,6 +10,7 @@ import typer
 
 from workbench.cli.corpus import counted
 from workbench.cli.ingest import progress_bar
+from workbench.cli.termination import unwinding
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def on_tables(
     if not store.parent.is_dir():
         raise UsageError(f"{store}: Expected a store in a folder that exists; make the folder, or name another")
     load(params.rules)  # a mistake in a rule is not to be heard of after a terabyte has been indexed
-    with progress_bar("B", unit_scale=True, shown=params.progress) as told:
+    with unwinding(), progress_bar("B", unit_scale=True, shown=params.progress) as told:
         found = index_folder(folder, store.parent / f"{store.stem}-tables", table_map=table_map,
                              max_blob_bytes=params.most_blob_bytes, progress=told)
     report = found.report

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli.termination import unwinding
+
 if TYPE_CHECKING:
     from workbench.corpora.describe import CorpusDescription
 
@@ -52,7 +54,8 @@ def add_git(
     from workbench.corpora.writer import CorpusWriter
 
     folders = [*(paths or []), *(read_paths(list_file) if list_file else [])]
-    with CorpusWriter(corpus, made="local git repositories' whole history (all refs)") as writer, _progress() as told:
+    made = "local git repositories' whole history (all refs)"
+    with unwinding(), CorpusWriter(corpus, made=made) as writer, _progress() as told:
         report = add_repositories(
             writer,
             folders,

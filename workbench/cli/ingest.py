@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.corpus import CorpusOption, counted, end_ingest
+from workbench.cli.termination import unwinding
 from workbench.errors import UsageError
 
 MaxBlobOption = Annotated[float, typer.Option(help="Skip (and count) files larger than this.", min=0.001)]
@@ -46,7 +47,7 @@ def add_npm(
     from workbench.corpora.writer import CorpusWriter
 
     items = [*(packages or []), *(read_list(list_file) if list_file else [])]
-    with CorpusWriter(corpus, made="npm packages") as writer, progress_bar(" packages") as told:
+    with unwinding(), CorpusWriter(corpus, made="npm packages") as writer, progress_bar(" packages") as told:
         report = add_packages(
             writer,
             items,
@@ -81,7 +82,11 @@ def add_archive(
     from workbench.corpora.archive import add_archives
     from workbench.corpora.writer import CorpusWriter
 
-    with CorpusWriter(corpus, made="archived events") as writer, progress_bar("B", unit_scale=True) as told:
+    with (
+        unwinding(),
+        CorpusWriter(corpus, made="archived events") as writer,
+        progress_bar("B", unit_scale=True) as told,
+    ):
         report = add_archives(writer, files, max_blob_bytes=int(max_blob_mib * (1 << 20)), progress=told)
         if not report.files + report.unchanged:  # no corpus comes of it
             writer.abort()
@@ -123,6 +128,7 @@ def add_table(
         raise UsageError("Expected --map with --source and --github but got none; known data sets need none of them")
     table_map = parse_map(columns, source=source, is_github=github) if columns else None
     with (
+        unwinding(),
         CorpusWriter(corpus, made="tables of others", beside_others=in_place) as writer,
         progress_bar("B", unit_scale=True) as told,
     ):

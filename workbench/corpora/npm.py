@@ -105,8 +105,9 @@ class _Run:
         self._unchanged = done = len(wanted) - len(missing)
         with tempfile.TemporaryDirectory(prefix="workbench-npm-") as folder:
             # The next tarball is fetched and surveyed while this one is read.
-            fetched = _ahead(self._fetch(missing, Path(folder)))
-            surveyed = _ahead(self._survey(piece for batch in fetched for piece in batch))
+            stop = self._client.stop if self._client is not None else _nothing
+            fetched = _ahead(self._fetch(missing, Path(folder)), stop)
+            surveyed = _ahead(self._survey(piece for batch in fetched for piece in batch), stop)
             with closing(fetched), closing(surveyed):
                 for piece, outcome in surveyed:
                     if outcome is None:
@@ -261,11 +262,22 @@ def _label(piece: Piece) -> str:
     return str(piece.spec if isinstance(piece, NotFetched) else piece)
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """``items``, of which the next is made by another thread while this one is dealt with."""
+def _nothing() -> None:
+    pass
+
+
+def _ahead(items: Iterator[T], stop: Callable[[], None]) -> Iterator[T]:
+    """``items``, of which the next is made by another thread while this one is dealt with.
+
+    ``stop`` is called when whoever takes them goes before the end: leaving waits for the other thread.
+    """
     end: Any = object()
     with ThreadPoolExecutor(1, thread_name_prefix="npm") as pool:
-        coming = pool.submit(next, items, end)
-        while (item := coming.result()) is not end:
+        try:
             coming = pool.submit(next, items, end)
-            yield item
+            while (item := coming.result()) is not end:
+                coming = pool.submit(next, items, end)
+                yield item
+        except BaseException:
+            stop()
+            raise

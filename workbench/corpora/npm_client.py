@@ -123,6 +123,8 @@ class NpmClient:
             )
         self._command = found
         self._no_answer = ""
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_stopped = False
 
     def fetch(self, specs: Sequence[Spec], folder: Path) -> Iterator[Fetched | NotFetched]:
         """Fetch packages into ``folder``, in their order. One that fails does not keep back the others.
@@ -147,18 +149,30 @@ class NpmClient:
             return
         yield from found
 
+    def stop(self) -> None:
+        """End what another thread is fetching, and fetch nothing more: it would go on for a minute, or for hours."""
+        self._is_stopped = True
+        if (process := self._process) is not None:
+            process.kill()
+
     def _pack(self, specs: Sequence[Spec], folder: Path) -> list[Fetched]:
         """Raises CorpusError with the client's own words when it fails."""
         arguments = ["pack", "--ignore-scripts", "--json", "--loglevel=error", "--pack-destination", str(folder), "--"]
-        done = subprocess.run(
-            [self._command, *arguments, *map(str, specs)], capture_output=True, stdin=subprocess.DEVNULL, check=False
-        )
+        if self._is_stopped:
+            raise _NoAnswer("npm pack: stopped")
+        with subprocess.Popen([self._command, *arguments, *map(str, specs)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            self._process = process
+            if self._is_stopped:  # between the first look and now
+                process.kill()
+            said, complained = process.communicate()
+        self._process = None
         try:
-            answer = json.loads(done.stdout)
+            answer = json.loads(said)
         except (ValueError, RecursionError):
             answer = None
-        if done.returncode:
-            raise _failure(answer, done)
+        if process.returncode:
+            raise _failure(answer, process.returncode, complained)
         entries = list(answer.values()) if isinstance(answer, dict) else answer
         if not isinstance(entries, list) or len(entries) != len(specs):
             raise CorpusError("npm pack: Expected a JSON list with an entry a package but got something else. Use npm "
@@ -179,7 +193,7 @@ def _fetched(entry: Any, folder: Path) -> Fetched:
     raise CorpusError(f"npm pack: said to have written {filename!r} but did not")
 
 
-def _failure(answer: Any, done: subprocess.CompletedProcess[bytes]) -> CorpusError:
+def _failure(answer: Any, code: int, complained: bytes) -> CorpusError:
     """Why the client failed and what to do, in a line, without credentials of an address."""
     error = answer.get("error") if isinstance(answer, dict) else None
     kind = _NoAnswer if isinstance(error, dict) and error.get("code") in _UNREACHED else CorpusError
@@ -189,7 +203,7 @@ def _failure(answer: Any, done: subprocess.CompletedProcess[bytes]) -> CorpusErr
             advice = "Check its name and version"
         said = f"{error.get('code') or 'failed'}: {error.get('summary') or error.get('detail') or ''}"
     else:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        said = lines[0] if lines else f"ended with {done.returncode} and said nothing"
+        lines = complained.decode("utf-8", "replace").strip().splitlines()
+        said = lines[0] if lines else f"ended with {code} and said nothing"
     first_line = said.strip().splitlines()[0]
     return kind(f"npm pack: {_CREDENTIALS.sub('//', first_line).rstrip('.: ')}. {advice}")
