@@ -60,11 +60,15 @@ def check(
     warnings_as_errors: Annotated[bool, typer.Option(help="Exit with 2 for warnings too.")] = False,
 ) -> None:
     """Lint rules: every problem of every file, as file:line: rule: got …, expected …, do …."""
+    from workbench.rules.entries import folder
     from workbench.rules.lint import check_loaded
     from workbench.rules.load import read
+    from workbench.rules.remembered import Memory
 
-    loaded = read(paths_or_shipped(paths))
-    problems = check_loaded(loaded)
+    memory = Memory(folder())
+    loaded = read(paths_or_shipped(paths), memory=memory)
+    problems = check_loaded(loaded, memory=memory)
+    memory.keep()
     if not any(p.severity == "error" for p in loaded.problems) and (overlaps or corpus):
         problems = sorted([*problems, *_measured(loaded, overlaps, corpus)])
     for problem in problems:

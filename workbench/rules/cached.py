@@ -2,37 +2,27 @@
 
 Reading and checking the whole catalogue takes seconds, and nothing of it changes while the files do not. An entry is
 named by everything that it depends on: the bytes of the files, what rules mean, the code of these packages, and the
-versions of the libraries below. It is written whole or not at all, says its own digest, and is made again when anything
-about it is wrong; deleting the folder is always safe.
+versions of the libraries below.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, fields
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from workbench.model import RuleHash
 from workbench.rules import load as plain
 from workbench.rules import rule as r
+from workbench.rules.entries import MOST_ENTRIES, code_digest, folder, read_entry, write_entry
 from workbench.rules.source import rule_files
 
-MOST_ENTRIES = 32
-"""Entries of one kind that are kept; the least recently used go first."""
+__all__ = ["MOST_ENTRIES", "code_digest", "folder", "load", "read_entry", "write_entry"]
 
 _LIBRARIES = ("secret-workbench", "google-re2", "pydantic", "ruamel.yaml")
-
-
-def folder() -> Path:
-    """Where entries are kept: ``secret-workbench`` in the user's cache folder (XDG_CACHE_HOME, or ~/.cache)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "secret-workbench"
 
 
 def load(paths: Sequence[Path | str], *, cache: bool = True) -> r.RuleSet:
@@ -72,56 +62,6 @@ def _key(texts: Iterable[bytes]) -> str:
         digest.update(b"%d:" % len(text))
         digest.update(text)
     return digest.hexdigest()[:32]
-
-
-@lru_cache(maxsize=8)
-def code_digest(package: Path, *libraries: str) -> str:
-    """Digest of the code in a package's folder, and of the versions of the libraries it stands on."""
-    digest = hashlib.sha256()
-    for file in sorted(package.glob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    for library in libraries:
-        digest.update(f"{library}={version(library)};".encode())
-    return digest.hexdigest()
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Entries
-
-
-def read_entry(place: Path, name: str) -> bytes | None:
-    """The entry ``name`` of the cache folder ``place``; None when it is not there, cannot be read or is damaged."""
-    file = place / name
-    try:
-        data = file.read_bytes()
-        os.utime(file)  # the least recently used go first
-    except OSError:
-        return None
-    digest, _, entry = data.partition(b"\n")
-    return entry if digest == hashlib.sha256(entry).hexdigest().encode() else None
-
-
-def write_entry(place: Path, name: str, entry: bytes) -> None:
-    """Keep ``entry`` in ``place``, whole or not at all; a cache that cannot be written is no reason to stop."""
-    try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=place, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(hashlib.sha256(entry).hexdigest().encode() + b"\n" + entry)
-            os.replace(temporary, place / name)
-        except OSError:
-            os.unlink(temporary)
-            raise
-        _prune(place, name.split("-")[0])
-    except OSError:
-        pass
-
-
-def _prune(place: Path, kind: str) -> None:
-    entries = sorted(place.glob(f"{kind}-*"), key=lambda f: f.stat().st_mtime)
-    for old in entries[:-MOST_ENTRIES]:
-        old.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 
 import re2
 
@@ -57,10 +58,7 @@ def entropy(token: bytes) -> float:
     if not token:
         return 0.0
     total = len(token)
-    counts: dict[int, int] = {}
-    for b in token:
-        counts[b] = counts.get(b, 0) + 1
-    return -sum(n / total * math.log2(n / total) for n in counts.values())
+    return -sum(n / total * math.log2(n / total) for n in Counter(token).values())
 
 
 def _bytes_alone() -> re2.Options:

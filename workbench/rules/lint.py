@@ -7,17 +7,18 @@ work well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import hyperscan
 
 from workbench.rules import load
 from workbench.rules.problem import Problem
+from workbench.rules.remembered import Memory
 from workbench.rules.rule import SecretType, from_text
 from workbench.rules.testtext import OWN, slot_names
 from workbench.rules.text import MatchTest, PairText, SecretText
-from workbench.rules.weakness import twins, weaknesses
+from workbench.rules.weakness import Weakness, twins, weaknesses
 
 FEWEST_TESTS = 3
 
@@ -30,16 +31,17 @@ def check(paths: Sequence[Path | str]) -> list[Problem]:
     return check_loaded(load.read(paths))
 
 
-def check_loaded(loaded: load.Loaded) -> list[Problem]:
-    """As :func:`check`, for files already read."""
+def check_loaded(loaded: load.Loaded, *, memory: Memory | None = None) -> list[Problem]:
+    """As :func:`check`, for files already read; ``memory`` spares what it was asked before."""
+    memory = memory or Memory()
     problems = list(loaded.problems)
     for file in loaded.files:
         for i, secret in file.secrets():
-            problems += _engines(file, i, secret)
+            problems += _engines(file, i, secret, memory)
             problems += _completeness(file, i, secret)
     sound, parts = _sound(loaded)
     for name, (file, i, secret) in sound.items():
-        problems += _weaknesses(file, i, secret, name in parts)
+        problems += _weaknesses(file, i, secret, name in parts, memory)
     problems += _twins(loaded, sound)
     names = frozenset(s.type for file in loaded.files for _, s in file.secrets())
     for file in loaded.files:
@@ -62,13 +64,13 @@ def _sound(loaded: load.Loaded) -> tuple[dict[str, _Placed], frozenset[str]]:
     return sound, frozenset(part for file in loaded.files for _, pair in file.pairs() for part in pair.parts)
 
 
-def _engines(file: load.LoadedFile, i: int, secret: SecretText) -> list[Problem]:
+def _engines(file: load.LoadedFile, i: int, secret: SecretText, memory: Memory) -> list[Problem]:
     """A pattern must compile in Hyperscan too: partners take it from there to GitHub's custom patterns."""
     problems = []
     for k, fmt in enumerate(secret.formats):
         if not fmt.pattern or load.refusals(fmt.pattern):
             continue  # said once, where it was loaded
-        refusal = hyperscan_refusal(fmt.pattern)
+        refusal = memory.ask("hyperscan", fmt.pattern, lambda pattern=fmt.pattern: hyperscan_refusal(pattern))
         if refusal:
             line = file.source.line(("secrets", i, "formats", k, "pattern"))
             got, do = load.cause("Hyperscan", refusal)
@@ -104,9 +106,12 @@ def _completeness(file: load.LoadedFile, i: int, secret: SecretText) -> list[Pro
     return problems
 
 
-def _weaknesses(file: load.LoadedFile, i: int, secret: SecretType, is_part: bool) -> list[Problem]:
+def _weaknesses(file: load.LoadedFile, i: int, secret: SecretType, is_part: bool, memory: Memory) -> list[Problem]:
+    rows = memory.ask("weaknesses", repr((secret, is_part)),
+                      lambda: [astuple(w) for w in weaknesses(secret, is_part=is_part)])
+    found = [Weakness(index, tuple(path), *words) for index, path, *words in rows]
     return [Problem(file.source.name, file.source.line(("secrets", i, "formats", w.index, *w.path)), secret.type, w.got,
-                    w.expected, w.do, w.severity) for w in weaknesses(secret, is_part=is_part)]
+                    w.expected, w.do, w.severity) for w in found]
 
 
 def _twins(loaded: load.Loaded, sound: Mapping[str, _Placed]) -> list[Problem]:

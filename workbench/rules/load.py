@@ -16,7 +16,8 @@ from workbench.rules import rule as r
 from workbench.rules.checks import CHECKSUMS
 from workbench.rules.pattern import UNBOUNDED, PatternError, lengths, parse, triggers
 from workbench.rules.problem import Problem
-from workbench.rules.source import Path_, RulesSource, check_text, owner, read_source, rule_files
+from workbench.rules.remembered import Memory
+from workbench.rules.source import Path_, RulesSource, check_text, owner, remembered_source, rule_files
 from workbench.rules.text import FormatText, PairText, ProviderText, SecretText
 
 WIDEST_DELIMITER = 256
@@ -84,8 +85,10 @@ def compile_re2(pattern: str) -> re2._Regexp:
         raise PatternError(text) from None
 
 
-def read(paths: Sequence[Path | str]) -> Loaded:
+def read(paths: Sequence[Path | str], *, memory: Memory | None = None) -> Loaded:
     """Read and check every file of ``paths`` (files, or folders of YAML files). Never raises for what rules say.
+
+    ``memory`` spares reading texts as YAML that it was asked of before.
 
     Raises :class:`RulesError` when a path is not there or there is no rules file at all.
     """
@@ -99,7 +102,7 @@ def read(paths: Sequence[Path | str]) -> Loaded:
         shown = ", ".join(str(p) for p in places)
         raise RulesError([f"{shown}: got no *.yaml file, expected at least one rule, do add a provider's file "
                           "(an empty rule set must not report that nothing was found)"])
-    return check_sources([(str(f), _read_text(f)) for f in files])
+    return check_sources([(str(f), _read_text(f)) for f in files], memory=memory)
 
 
 def _read_text(path: Path) -> str | Problem:
@@ -110,8 +113,9 @@ def _read_text(path: Path) -> str | Problem:
         return Problem(str(path), 1, "file", str(reason), "a readable UTF-8 file", "check the file")
 
 
-def check_sources(sources: Iterable[tuple[str, str | Problem]]) -> Loaded:
+def check_sources(sources: Iterable[tuple[str, str | Problem]], *, memory: Memory | None = None) -> Loaded:
     """Check named texts as :func:`read` checks files."""
+    memory = memory or Memory()
     problems: list[Problem] = []
     files: list[LoadedFile] = []
     unread: list[str | None] = []
@@ -120,7 +124,7 @@ def check_sources(sources: Iterable[tuple[str, str | Problem]]) -> Loaded:
             problems.append(text)
             unread.append(None)
             continue
-        source, wrong = read_source(name, text)
+        source, wrong = remembered_source(name, text, memory)
         problems += wrong
         checked, wrong = check_text(source) if source is not None else (None, [])
         problems += wrong

@@ -211,18 +211,42 @@ def _likely(mask: int) -> bytes:
 
 def generate(node: Node, rng: random.Random, *, spread: int = 12) -> bytes:
     """A random string that matches ``node``; repeats take at most ``spread`` more than their least count."""
+    out = bytearray()
+    _generate(node, rng, spread, out)
+    return bytes(out)
+
+
+def _generate(node: Node, rng: random.Random, spread: int, out: bytearray) -> None:
     match node:
         case ByteClass():
-            return bytes([rng.choice(_likely(node.mask))])
+            _pick(node.mask, 1, rng, out)
         case Sequence(items):
-            return b"".join(generate(i, rng, spread=spread) for i in items)
+            for item in items:
+                _generate(item, rng, spread, out)
         case Choice(branches):
-            return generate(rng.choice(branches), rng, spread=spread)
+            _generate(rng.choice(branches), rng, spread, out)
         case Repeat(item, low, high):
             count = rng.randint(low, min(high, low + spread))
-            return b"".join(generate(item, rng, spread=spread) for _ in range(count))
-        case _:
-            return b""
+            if isinstance(item, ByteClass):
+                _pick(item.mask, count, rng, out)
+            else:
+                for _ in range(count):
+                    _generate(item, rng, spread, out)
+
+
+def _pick(mask: int, count: int, rng: random.Random, out: bytearray) -> None:
+    """Append ``count`` bytes of a class, drawn from the bits of ``rng`` as its own `choice` draws them.
+
+    A token is mostly such a run, and a call of `choice` for each of its bytes was most of the time that samples took.
+    """
+    members = _likely(mask)
+    size = len(members)
+    bits, draw = size.bit_length(), rng.getrandbits
+    for _ in range(count):
+        place = draw(bits)
+        while place >= size:
+            place = draw(bits)
+        out.append(members[place])
 
 
 def literal_prefix(node: Node) -> bytes:

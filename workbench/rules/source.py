@@ -19,6 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from workbench.rules.problem import Problem
+from workbench.rules.remembered import Memory
 from workbench.rules.text import (
     FormatText,
     MatchTest,
@@ -48,6 +49,15 @@ class RulesSource:
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines.get(path, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Data and lines as plain lists and mappings; the name is the reader's."""
+        return {"data": self.data, "paths": list(self._lines), "lines": list(self._lines.values())}
+
+    @classmethod
+    def from_json(cls, name: str, known: Mapping[str, Any]) -> RulesSource:
+        """The source that :meth:`to_json` wrote down."""
+        return cls(name, known["data"], dict(zip(map(tuple, known["paths"]), known["lines"], strict=True)))
 
 
 def _plain(node: Node, path: Path_, lines: dict[Path_, int], yaml: YAML, problems: list[tuple[int, str]]) -> Any:
@@ -109,6 +119,21 @@ def read_source(name: str, text: str) -> tuple[RulesSource | None, list[Problem]
     problems = [Problem(name, line, "yaml", f"the key {key} twice", "each key once", "keep one of them")
                 for line, key in twice]
     return RulesSource(name, data, lines), problems
+
+
+def remembered_source(name: str, text: str, memory: Memory) -> tuple[RulesSource | None, list[Problem]]:
+    """As :func:`read_source`, which is asked only for a text that ``memory`` does not know as sound YAML."""
+    read: list[tuple[RulesSource | None, list[Problem]]] = []
+
+    def rows() -> dict[str, Any] | None:
+        source, problems = read_source(name, text)
+        read.append((source, problems))
+        return None if source is None or problems else source.to_json()
+
+    known = memory.ask("yaml", text, rows)
+    if read:
+        return read[0]
+    return read_source(name, text) if known is None else (RulesSource.from_json(name, known), [])
 
 
 def owner(data: Any, path: Path_) -> str:
