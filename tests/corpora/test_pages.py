@@ -1,4 +1,4 @@
-"""Content read in place: the same values as Arrow's reader gives, whatever wrote the file, and no value out of damage."""
+"""Content read in place: the values that Arrow's reader gives, whatever wrote the file, and no value out of damage."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from workbench.schemas import BLOBS
 CONTENTS = st.lists(st.one_of(st.binary(max_size=14), st.binary(min_size=200, max_size=400)), min_size=1, max_size=40)
 
 
-def in_place(corpus: Corpus, **options: object) -> list[pa.RecordBatch]:
-    return [b for shard in corpus.shards() for b in read_batches(shard, in_place=True, **options)]  # type: ignore[arg-type]
+def in_place(corpus: Corpus, columns: tuple[str, ...] = tuple(BLOBS.names)) -> list[pa.RecordBatch]:
+    return [b for shard in corpus.shards() for b in read_batches(shard, in_place=True, columns=columns)]
 
 
 def by_pieces(content: pa.Array) -> dict[int, bytes]:
@@ -50,12 +50,13 @@ def same(batches: list[pa.RecordBatch], blobs: list[bytes | None]) -> None:
 def test_any_writer_s_pages_read_the_same(tmp_path: Path, compression: str, options: dict) -> None:
     rng = random.Random(1)
     blobs = [rng.randbytes(rng.choice([0, 3, 12, 13, 700, 9000])) for _ in range(300)]
-    options = {"use_dictionary": False, "write_batch_size": 10, "data_page_size": 20_000, "row_group_size": 100} | options
-    folder = corpus_of_files(tmp_path / "c", {"blobs/x.parquet": blobs_table(blobs)}, compression=compression, **options)
+    usual = {"use_dictionary": False, "write_batch_size": 10, "data_page_size": 20_000, "row_group_size": 100}
+    tables, options = {"blobs/x.parquet": blobs_table(blobs)}, usual | options
+    folder = corpus_of_files(tmp_path / "c", tables, compression=compression, **options)
     batches = in_place(Corpus.open(folder))
     same(batches, blobs)
-    is_viewed = all(b.schema.field("content").type == pa.binary_view() for b in batches)
-    assert is_viewed == (not options.keys() & {"data_page_version", "column_encoding"} and not options["use_dictionary"])
+    is_plain = not options.keys() & {"data_page_version", "column_encoding"} and not options["use_dictionary"]
+    assert all((b.schema.field("content").type == pa.binary_view()) == is_plain for b in batches)
 
 
 @settings(deadline=None, max_examples=60)
@@ -65,9 +66,24 @@ def test_nulls_and_wrong_sizes_change_no_value(tmp_path_factory: pytest.TempPath
                                                rows: int, said: str) -> None:
     sizes = [None if said == "null" else len(b or b"") + (said == "wrong") for b in blobs]
     ids = [f"{k:040x}" for k in range(len(blobs))]
-    table = pa.table({"blob_id": ids, "size": pa.array(sizes, pa.int64()), "content": pa.array(blobs, pa.large_binary())})
+    table = pa.table({"blob_id": ids, "size": pa.array(sizes, pa.int64()),
+                      "content": pa.array(blobs, pa.large_binary())})
     folder = corpus_of_files(tmp_path_factory.mktemp("c") / "c", {"blobs/x.parquet": table}, compression="lz4",
                              use_dictionary=False, write_batch_size=rows, data_page_size=1)
+    batches = in_place(Corpus.open(folder))
+    same(batches, blobs)
+    assert all(b.schema.field("content").type == pa.binary_view() for b in batches)
+
+
+@pytest.mark.parametrize("nulls", [0, 1, 3, 700])
+def test_long_runs_of_values_and_nulls(tmp_path: Path, nulls: int) -> None:
+    """Runs longer than a byte counts."""
+    blobs: list[bytes | None] = [b"%d" % k for k in range(5000)]
+    blobs[2000 : 2000 + nulls] = [None] * nulls
+    ids = [f"{k:040x}" for k in range(len(blobs))]
+    table = pa.table({"blob_id": ids, "size": [len(b or b"") for b in blobs],
+                      "content": pa.array(blobs, pa.large_binary())})
+    folder = corpus_of_files(tmp_path / "c", {"blobs/x.parquet": table}, compression="zstd", use_dictionary=False)
     batches = in_place(Corpus.open(folder))
     same(batches, blobs)
     assert all(b.schema.field("content").type == pa.binary_view() for b in batches)

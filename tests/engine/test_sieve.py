@@ -1,4 +1,4 @@
-"""The sieve spares searches near keywords and changes no answer: a scan whose sieve lets everything pass finds the same."""
+"""The sieve spares searches and changes no answer: a scan whose sieve lets everything pass finds the same."""
 
 from __future__ import annotations
 
@@ -34,6 +34,15 @@ secrets:
   - type: bee_file
     name: Bee File
     formats: [{pattern: '[a-z]{26}', placeholders: keep, near: {keywords: [honeypot], window: file}}]
+  - type: bee_header    # these three have a literal of their own, and their tokens start at several places before it
+    name: Bee Header
+    formats: [{pattern: '[0-9a-z]{6,12}', before: '(?i:swarm)[ =]{1,3}', placeholders: keep}]
+  - type: bee_mail
+    name: Bee Mail
+    formats: [{pattern: '[a-z]{2,20}@hive[0-9]{2}', placeholders: keep}]
+  - type: bee_comb
+    name: Bee Comb
+    formats: [{pattern: 'hb-[a-z-]{1,12}\.combs[0-9]', must_not_match: ['-x'], placeholders: keep}]
 """
 
 
@@ -46,9 +55,10 @@ def both(bees: CompiledRules, *blobs: bytes) -> tuple[list, list]:
     """What a scan finds, and what it finds when every keyword passes; the trace of both must be the same too."""
     batch = blob_batch((str(k), blob) for k, blob in enumerate(blobs))
     found, traces = [], []
-    for passes in (bees.sieve.passes, lambda _values, triggers, *_: np.ones(len(triggers), bool)):
+    for passes in (bees.sieve.passes, lambda _values, triggers, *_, **__: np.ones(len(triggers), bool)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(bees.sieve, "passes", passes)
+            patch.setattr(sieve, "LEAST_HITS", 1)
             found.append([row for out in scan_batches([batch], bees) for row in out.to_pylist()])
             trace = Trace()
             list(scan_batches([batch], bees, trace=trace))
@@ -60,7 +70,8 @@ def both(bees: CompiledRules, *blobs: bytes) -> tuple[list, list]:
 PIECES = st.sampled_from([
     b"busybee", b"BUSYBEE", b"bzz_", b"honeypot", b"0123456789abcdef" * 2, b"1234-5678-9012", b"= 1234-5678-9012-3456",
     b":1111-2222-3333", b' "quite a long note, in two\nlines"', b'"', b"abcdefghijklmnopqrstuvwxyz", b"\n", b" ", b"=",
-    b"0", b"-", b"x" * 39, b" " * 40, b"y" * 1100, b"\n" * 3,
+    b"0", b"-", b"x" * 39, b" " * 40, b"y" * 1100, b"\n" * 3, b"swarm  =", b"Swarm ", b"abc123", b"ab@hive12",
+    b"@hive12", b"hb-a.combs1", b"hb-hb-ab.combs2", b"hb-x.combs3", b".combs4", b"hb-",
 ])
 
 

@@ -131,11 +131,11 @@ def _values(page: pa.Buffer, said: np.ndarray, optional: bool, at: int) -> pa.Ar
     first = 0
     valid = None
     if optional:
-        size = memoryview(page).nbytes
-        first = 4 + unpack_from("<I", page)[0] if size >= 4 else size + 1
-        if first > size:
+        data = memoryview(page).cast("B")
+        first = 4 + unpack_from("<I", data)[0] if len(data) >= 4 else len(data) + 1
+        if first > len(data):
             raise OSError(f"the levels of the page at byte {at} are longer than it")
-        valid = _levels(memoryview(page)[4:first], len(said), at)
+        valid = _levels(data[4:first], len(said), at)
         if valid.all():
             valid = None
     known = said if valid is None else said[valid]

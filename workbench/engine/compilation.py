@@ -30,9 +30,10 @@ Search = Literal["trigger", "near", "partner"]
 class Bearings:
     """How one format is searched, and the lengths a confirm goes by, in bytes.
 
-    ``group`` is the token's group in the program that finds delimiters and token; ``reach`` the most bytes from the start
-    of `before` to the end of `after`; ``lead`` the most bytes of `before` that the trigger's distances are counted over, 0
-    when it is a byte at most; ``prefix`` the bytes that every token starts with.
+    ``group`` is the token's group in the program that finds delimiters and token; ``reach`` the most bytes from the
+    start of `before` to the end of `after`; ``lead`` the most bytes of `before` that the trigger's distances are counted
+    over, 0 when it is a byte at most; ``prefix`` the bytes that every token starts with; ``head`` those of them that are
+    certain.
     """
 
     search: Search
@@ -40,6 +41,7 @@ class Bearings:
     reach: int
     lead: int
     prefix: int
+    head: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def _bearings(fmt: Format, search: Search) -> Bearings:
     high = pat.lengths(pat.parse(fmt.pattern))[1]
     before, after = (pat.lengths(pat.parse(p))[1] for p in (fmt.before, fmt.after))
     return Bearings(search, group=1 + compiled(fmt.before).groups, reach=min(high, MOST_TOKEN_BYTES) + before + after,
-                    lead=before if before > 1 else 0, prefix=prefix_length(fmt))
+                    lead=before if before > 1 else 0, prefix=prefix_length(fmt),
+                    head=pat.literal_prefix(pat.parse(fmt.pattern)))
 
 
 def _add(number: int, fmt: Format, search: Search, is_encoded: bool, table: TriggerTable) -> None:

@@ -72,6 +72,11 @@ class CompiledFormat:
         return self.bearings.prefix
 
     @cached_property
+    def head(self) -> bytes:
+        """The bytes that every token starts with, as far as they are certain; none for many formats."""
+        return self.bearings.head
+
+    @cached_property
     def plain_before(self) -> bool:
         """Whether `before` is GitHub's default."""
         return self.format.before == DEFAULT_BEFORE
@@ -153,8 +158,7 @@ class CompiledRules:
         self.places, self._allowed = found.places, found.allowed
         self._has_beside = ~found.allowed.all(axis=(1, 2))
         self._databases = found.databases
-        near = [(k, f.format, f.reach) for k, f in enumerate(self.formats) if f.search == "near"]
-        self.sieve = Sieve(near, found.targets, found.lengths)
+        self.sieve = Sieve([(f.format, f.bearings) for f in self.formats], found.targets, found.lengths)
 
     def scratch(self) -> list[hyperscan.Scratch]:
         """Working memory for one scanning thread."""

@@ -49,7 +49,7 @@ def _name(rules: RuleSet) -> str:
 def _packed(found: Compilation) -> bytes:
     pieces = [np.packbits(found.allowed).tobytes(), *(hyperscan.dumpb(database) for _, database in found.databases)]
     head = {
-        "bearings": [[b.search, b.group, b.reach, b.lead, b.prefix] for b in found.bearings],
+        "bearings": [[b.search, b.group, b.reach, b.lead, b.prefix, b.head.decode("latin-1")] for b in found.bearings],
         "expressions": found.expressions,
         "lengths": found.lengths.tolist(),
         "targets": [[_target_row(t) for t in targets] for targets in found.targets],
@@ -73,8 +73,9 @@ def _unpacked(head: dict[str, Any], rest: bytes) -> Compilation:
     allowed = np.unpackbits(np.frombuffer(bits, np.uint8), count=int(np.prod(shape))).view(bool).reshape(shape)
     loaded = [(np.array(numbers, dtype=np.int64), hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK))
               for numbers, data in zip(head["numbers"], databases, strict=True)]
-    return Compilation([Bearings(*row) for row in head["bearings"]], tuple(head["expressions"]),
-                       np.array(head["lengths"], dtype=np.int64), [[_target(row) for row in rows] for rows in head["targets"]],
+    bearings = [Bearings(*row, head=certain.encode("latin-1")) for *row, certain in head["bearings"]]
+    return Compilation(bearings, tuple(head["expressions"]), np.array(head["lengths"], dtype=np.int64),
+                       [[_target(row) for row in rows] for rows in head["targets"]],
                        np.array(head["places"], dtype=np.int64), allowed, loaded)
 
 

@@ -115,8 +115,35 @@ class BlobMatcher:
             return
         latest = end - target.back_least + fmt.lead
         first, stop = max(0, end - target.back_most - 1), min(len(blob), latest + fmt.reach + 1)
+        if fmt.plain_before and fmt.head:
+            if not self._try_heads(fmt, first, latest):
+                self._note(fmt, "pattern", first, end)
+            return
         if not self._sweep(fmt, first, stop, latest):
             self._note(fmt, "pattern", first, end)
+
+    def _try_heads(self, fmt: CompiledFormat, first: int, latest: int) -> bool:
+        """As :meth:`_sweep`, for tokens that all start with the same bytes: only where those stand a match is tried.
+
+        Anchored programs stay fast where a search must keep count of every place at which a match may have begun.
+        """
+        text, head = bytes(self._blob[first : latest + len(fmt.head)]), fmt.head
+        self._spend(len(text))
+        seen = False
+        at = text.find(head)
+        while at >= 0:
+            start, at = first + at, text.find(head, at + 1)
+            if not starts_plain(self._blob, start):
+                continue
+            stop = min(len(self._blob), start + fmt.reach)
+            found = fmt.here.match(self._blob, start, stop)
+            self._spend((stop if found is None else found.end()) - start)
+            if found is None:
+                continue
+            seen = True
+            if self._judge(fmt, *found.span(1)):
+                at = text.find(head, found.end(1) + 1 - first)
+        return seen
 
     def _sweep(self, fmt: CompiledFormat, position: int, stop: int, latest: int, *, ends_after: int = 0,
                claimed: list[Match] | None = None) -> bool:

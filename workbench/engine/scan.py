@@ -112,8 +112,10 @@ def _hits(values: memoryview, starts: np.ndarray, stops: np.ndarray, left_out: s
     # The buffer runs on from blob to blob: a trigger that began in the one before is no trigger.
     left = np.flatnonzero((ends - ruleset.trigger_lengths[triggers] >= starts[blobs]) & (ends <= stops[blobs]))
     data = np.frombuffer(values, np.uint8)
-    for is_worth in (ruleset.plausible, ruleset.sieve.passes)[keep_all:]:
-        left = left[is_worth(data, triggers[left], ends[left], starts[blobs[left]], stops[blobs[left]])]
+    if not keep_all:
+        left = left[ruleset.plausible(data, triggers[left], ends[left], starts[blobs[left]], stops[blobs[left]])]
+    left = left[ruleset.sieve.passes(data, triggers[left], ends[left], starts[blobs[left]], stops[blobs[left]],
+                                     keywords_only=keep_all)]
     return blobs[left], triggers[left], ends[left]
 
 

@@ -1,8 +1,9 @@
-"""The sieve: which keywords have a candidate of their format near them, asked of all keywords of a batch at once.
+"""The sieve: which hits have a candidate of their format near them, asked of all hits of a batch at once.
 
-A keyword is a common word and few of them stand beside a token, so most would cost a search that finds nothing. For each
-format the neighbourhoods of all its keywords are put end to end and searched in one go. It only spares searches: no
-keyword is dropped beside which the matcher would find a candidate, and what passes is searched as if there were no sieve.
+A keyword is a common word and few of them stand beside a token, so most would cost a search that finds nothing; so
+would the literal of a format whose token may start at several places before it. For each format the neighbourhoods of
+all its hits are put end to end and searched in one go. It only spares searches: no hit is dropped beside which the
+matcher would find a candidate, and what passes is searched as if there were no sieve.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from functools import cached_property
 import numpy as np
 import re2
 
+from workbench.engine.compilation import Bearings
 from workbench.engine.triggers import Target
 from workbench.rules.load import compile_re2
 from workbench.rules.rule import Format
+from workbench.rules.text import DEFAULT_BEFORE
 
 LINE_REACH = 1024
 """How far the sieve looks for the ends of a window in lines, in bytes; a keyword with longer lines passes unasked."""
+
+MOST_REACH = 2048
+"""Most bytes of a match for its format to be asked of hits that are no keywords: longer neighbourhoods cost more."""
+
+LEAST_HITS = 4
+"""Hits of one format in a batch from which on asking pays."""
 
 _MOST_COPIED = 4  # a hostile buffer, all keywords, is not copied more often than this: its keywords pass unasked
 
@@ -27,7 +36,7 @@ _BORDER = b"\n\n"  # one newline for the token before it to end at, one for the 
 
 
 class _Mesh:
-    """One format as the sieve asks for it. A newline stands for the end of a blob, and for where a neighbourhood was cut."""
+    """One format as the sieve asks for it. A newline stands for a blob's end, and for where a neighbourhood was cut."""
 
     def __init__(self, fmt: Format) -> None:
         self._format = fmt
@@ -39,48 +48,54 @@ class _Mesh:
 
 
 class Sieve:
-    """The sieve of some formats. ``near`` has (number, format, most bytes of its match with delimiters) of each."""
+    """The sieve of ``formats``, each with its bearings, for triggers with these ``targets`` and ``lengths``."""
 
-    def __init__(self, near: Sequence[tuple[int, Format, int]], targets: Sequence[Sequence[Target]],
+    def __init__(self, formats: Sequence[tuple[Format, Bearings]], targets: Sequence[Sequence[Target]],
                  lengths: np.ndarray) -> None:
-        near = [(number, fmt, reach) for number, fmt, reach in near if fmt.near and fmt.near.window.unit != "file"]
-        self._meshes = [_Mesh(fmt) for _, fmt, _ in near]
-        self._lengths = lengths
-        slot_of = {number: slot for slot, (number, _, _) in enumerate(near)}
-        asked = [[slot_of.get(t.format, -1) if t.is_keyword else -1 for t in row] for row in targets]
-        asked = [row if min(row, default=-1) >= 0 else [] for row in asked]
-        self._slots = np.full((len(targets), max(map(len, asked), default=0)), -1, np.int64)
+        self._meshes = [_Mesh(fmt) for fmt, _ in formats]
+        asked = [[_neighbourhood(*formats[t.format], t, int(length)) for t in row]
+                 for row, length in zip(targets, lengths, strict=True)]
+        self._are_keywords = np.array([all(t.is_keyword for t in row) for row in targets], bool)
+        self._is_asked = np.array([None not in row for row in asked], bool)
+        columns = max((len(row) for row in asked if None not in row), default=0)
+        # Format (-1: none), bytes before and after the hit's end, newlines that the window ends at.
+        self._asked = np.full((4, len(targets), columns), -1, np.int64)
         for trigger, row in enumerate(asked):
-            self._slots[trigger, : len(row)] = row
-        self._is_asked = np.array([bool(row) for row in asked], bool)
-        windows = [fmt.near.window for _, fmt, _ in near if fmt.near]
-        in_lines = np.array([w.unit == "lines" for w in windows], bool)
-        sizes = np.array([w.size for w in windows], np.int64)
-        self._newlines = np.where(in_lines, sizes + 1, 0)
-        self._margins = np.where(in_lines, LINE_REACH, sizes) + np.array([reach for _, _, reach in near], np.int64)
+            if self._is_asked[trigger]:
+                self._asked[:, trigger, : len(row)] = np.array([(t.format, *n) for t, n in
+                                                                zip(targets[trigger], row, strict=True) if n]).T
+        self._lengths = lengths
 
     def passes(self, values: np.ndarray, triggers: np.ndarray, ends: np.ndarray, first: np.ndarray,
-               last: np.ndarray) -> np.ndarray:
-        """Which hits may mean a candidate (bool): all that are no keywords, and keywords with one of their formats near.
+               last: np.ndarray, *, keywords_only: bool = False) -> np.ndarray:
+        """Which hits may mean a candidate (bool): all but those whose formats were asked for, and none stands near.
 
-        ``values`` are the buffer's bytes (uint8); ``first`` and ``last`` the borders of each hit's blob.
+        ``values`` are the buffer's bytes (uint8); ``first`` and ``last`` the borders of each hit's blob. With
+        ``keywords_only`` all other hits pass, for those who count them.
         """
         passed = ~self._is_asked[triggers]
-        keywords = np.flatnonzero(~passed)
-        if not len(keywords):
+        if keywords_only:
+            passed |= ~self._are_keywords[triggers]
+        hits = np.flatnonzero(~passed)
+        if not len(hits):
             return passed
-        which, column = np.nonzero(self._slots[triggers[keywords]] >= 0)
-        hit = keywords[which]
-        slot = self._slots[triggers[hit], column]
-        start, end = ends[hit] - self._lengths[triggers[hit]], ends[hit]
-        low = np.maximum(first[hit], start - self._margins[slot])
-        high = np.minimum(last[hit], end + self._margins[slot])
-        unsure = np.flatnonzero(self._newlines[slot])
+        which, column = np.nonzero(self._asked[0][triggers[hits]] >= 0)
+        hit = hits[which]
+        slot, before, after, newlines = self._asked[:, triggers[hit], column]
+        is_rare = ~self._are_keywords[triggers[hit]] & (np.bincount(slot)[slot] < LEAST_HITS)
+        passed[hit[is_rare]] = True
+        low = np.maximum(first[hit], ends[hit] - before)
+        high = np.minimum(last[hit], ends[hit] + after)
+        unsure = np.flatnonzero(newlines)
         if len(unsure):
-            held = _holds_lines(values, start[unsure], end[unsure], first[hit[unsure]], last[hit[unsure]],
-                                self._newlines[slot[unsure]])
-            passed[hit[unsure[~held]]] = True
-        order = np.lexsort((low, first[hit], slot))
+            asking = hit[unsure]
+            start = ends[asking] - self._lengths[triggers[asking]]
+            held = _holds_lines(values, start, ends[asking], first[asking], last[asking], newlines[unsure])
+            passed[asking[~held]] = True
+        left = np.flatnonzero(~passed[hit])
+        order = left[np.lexsort((low[left], first[hit[left]], slot[left]))]
+        if not len(order):
+            return passed
         hit, slot, low, high = hit[order], slot[order], low[order], high[order]
         blob = first[hit]
         is_new = np.ones(len(hit), bool)
@@ -111,6 +126,25 @@ class Sieve:
                 low, high = np.searchsorted(starts, [match.start(), match.end()], "right")
                 found[first + max(0, int(low) - 1) : first + int(high)] = True
         return found
+
+
+def _neighbourhood(fmt: Format, bearings: Bearings, target: Target, length: int) -> tuple[int, int, int] | None:
+    """How many bytes before and after a hit's end a candidate of the target may stand in, and the newlines to either
+    side that the window ends at, 0 for a window in bytes; None when it is not asked for.
+
+    As the matcher has it: the window round a keyword, the places where a token may start round another trigger.
+    """
+    if target.is_keyword:
+        assert fmt.near is not None
+        window = fmt.near.window
+        if window.unit == "file":
+            return None
+        margin = (LINE_REACH if window.unit == "lines" else window.size) + bearings.reach
+        return length + margin, margin, window.size + 1 if window.unit == "lines" else 0
+    is_fixed = fmt.before == DEFAULT_BEFORE and target.back_least == target.back_most
+    if target.encoded is not None or is_fixed or bearings.reach > MOST_REACH:
+        return None
+    return target.back_most + 1, bearings.lead + bearings.reach + 1 - target.back_least, 0
 
 
 def _holds_lines(values: np.ndarray, start: np.ndarray, end: np.ndarray, first: np.ndarray, last: np.ndarray,
