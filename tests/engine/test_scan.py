@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import HOUSE_RULES, rules_of, scan_texts, spans
+from workbench.engine import triggers
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import blob_batch, scan_batches
 from workbench.engine.trace import Trace
@@ -301,3 +302,15 @@ def test_a_large_batch_offsets_beyond_its_first_rows(house: CompiledRules) -> No
     secret = token(house, "acme_token")
     rows = scan_texts(house, *[noise] * 20, b"k=" + secret, *[noise] * 20)
     assert [(r["blob_id"], spans(r, "acme_token")) for r in rows] == [("20", [(2, 2 + len(secret))])]
+
+
+def test_what_paces_the_scan_is_no_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A set of many triggers gets a literal that only slows Hyperscan's stride: its hits are nobody's."""
+    monkeypatch.setattr(triggers, "MANY_TRIGGERS", 0)
+    paced = CompiledRules(rules_of(HOUSE_RULES))
+    assert sum(int((numbers < 0).sum()) for numbers, _ in paced._databases) == 1
+    secret = token(paced, "acme_token")
+    text = b"\x01\x02 " + secret + b" \x01\x02\x01\x02"
+    numbers, ends = paced.hits(memoryview(text), paced.scratch())
+    assert len(numbers) == len(ends) > 0 and (numbers >= 0).all()
+    assert scan_texts(paced, text) == scan_texts(_HOUSE, text) != []

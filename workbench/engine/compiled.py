@@ -177,7 +177,9 @@ class CompiledRules:
 
             database.scan(buffer, match_event_handler=on_hit, scratch=room)
             packed = np.array(pairs, dtype=np.int64)
-            found.append(np.stack((numbers[packed & 0xFFFF], packed >> 16)))
+            triggers = numbers[packed & 0xFFFF]
+            of_triggers = triggers >= 0  # not of what only paces the scan
+            found.append(np.stack((triggers[of_triggers], packed[of_triggers] >> 16)))
         both = np.concatenate(found, axis=1) if len(found) > 1 else found[0]
         return both[0], both[1]
 
