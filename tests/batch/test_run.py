@@ -184,12 +184,12 @@ from workbench.batch import run as batch
 from workbench.batch.params import BatchParams
 from workbench.batch.plan import make_plan
 corpus, rules, store, hold_s = sys.argv[1:]
-scan_all = batch._scan_all
+record_all = batch._record_all
 def begun(*args):
     print("begun", flush=True)
     time.sleep(float(hold_s))
-    scan_all(*args)
-batch._scan_all = begun
+    record_all(*args)
+batch._record_all = begun
 batch.run(make_plan(BatchParams.from_mapping(
     {"corpus": corpus, "rules": [rules], "store": store, "progress": False, "shard_bytes": 1 << 20, "threads": 2})))
 """

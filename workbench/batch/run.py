@@ -101,27 +101,39 @@ def scan_shard(work: ShardWork, compiled: CompiledRules, most_blob_bytes: int) -
 def run(plan: BatchPlan, *, seed: str | None = None) -> RunReport:
     """Carry out a plan.
 
-    Raises :class:`CanaryMissed` before anything is scanned, and StoreError, StoreLocked or WrongKey when the store
+    Raises :class:`CanaryMissed` before anything is recorded, and StoreError, StoreLocked or WrongKey when the store
     cannot be written; a shard that fails is counted in the report and the run goes on. However it ends, the ledger
     says so.
     """
     report = RunReport()
     started = time.perf_counter()
-    # DuckDB makes the store while Python makes and scans the canary; nothing is read before both are well.
+    with ThreadPoolExecutor(plan.params.thread_count, thread_name_prefix="scan") as pool:
+        scans = _Scans(plan, pool)
+        try:
+            return _run(plan, scans, report, started, seed)
+        finally:
+            scans.cancel()
+
+
+def _run(plan: BatchPlan, scans: _Scans, report: RunReport, started: float, seed: str | None) -> RunReport:
+    # DuckDB makes the store, and the first shards are scanned, while Python makes and scans the canary. What they find is
+    # held back: nothing is recorded before store and canary are well.
     with ThreadPoolExecutor(1, thread_name_prefix="store") as aside:
         opening = aside.submit(_begin, plan)
         try:
             compiled = _compile_groups(plan)
+            scans.start(compiled)
             report.canaries = _canary(plan, compiled, seed)
             missed = None
         except WorkbenchError as error:
+            scans.cancel()
             missed = error
     store, report.run_id = opening.result()
     status = "interrupted"
     try:
         if missed is not None:
             raise missed
-        _scan_all(plan, compiled, store, report)
+        _record_all(plan, scans, store, report)
         report.locations_left_out.update(store.record_locations(report.run_id, _safe_readers(plan)).left_out)
         if not report.failures:  # a shard that failed holds blobs that only an old one may have rows of
             _supersede(plan, store, report)
@@ -176,35 +188,50 @@ def _canary(plan: BatchPlan, compiled: Mapping[tuple[str, ...], CompiledRules], 
     return sum(check_canary(c, seed=seed) for c in engines)
 
 
-def _scan_all(plan: BatchPlan, compiled: Mapping[tuple[str, ...], CompiledRules], store: Store,
-              report: RunReport) -> None:
-    threads = plan.params.thread_count
-    waiting = iter(plan.work)
-    running: dict[Future[Scanned], ShardWork] = {}
-    with (
-        ThreadPoolExecutor(threads, thread_name_prefix="scan") as pool,
-        tqdm(total=plan.bytes_to_scan, unit="B", unit_scale=True, desc="scan", disable=not plan.params.progress,
-             mininterval=0.5) as bar,
-    ):
-        def submit() -> None:
-            for work in waiting:
-                future = pool.submit(scan_shard, work, compiled[work.rules], plan.params.most_blob_bytes)
-                running[future] = work
-                return
+class _Scans:
+    """Shards being scanned: one more than there are threads, so that none waits for the store.
 
-        try:
-            for _ in range(threads + 1):  # one more than there are threads, so that none waits for the store
-                submit()
-            while running:
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    work = running.pop(future)
-                    submit()
-                    _record(plan.rules, store, report, work, future)
-                    bar.update(work.shard.content_bytes)
-        finally:
-            for future in running:
-                future.cancel()
+    Iterating gives each shard's work with its future as it is done, and has the next one begun.
+    """
+
+    def __init__(self, plan: BatchPlan, pool: ThreadPoolExecutor) -> None:
+        self._plan, self._pool = plan, pool
+        self._waiting = iter(plan.work)
+        self._compiled: Mapping[tuple[str, ...], CompiledRules] = {}
+        self._running: dict[Future[Scanned], ShardWork] = {}
+
+    def start(self, compiled: Mapping[tuple[str, ...], CompiledRules]) -> None:
+        self._compiled = compiled
+        for _ in range(self._plan.params.thread_count + 1):
+            self._submit()
+
+    def _submit(self) -> None:
+        for work in self._waiting:
+            future = self._pool.submit(scan_shard, work, self._compiled[work.rules], self._plan.params.most_blob_bytes)
+            self._running[future] = work
+            return
+
+    def __iter__(self) -> Iterator[tuple[ShardWork, Future[Scanned]]]:
+        while self._running:
+            finished, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                work = self._running.pop(future)
+                self._submit()
+                yield work, future
+
+    def cancel(self) -> None:
+        """Begin no other shard."""
+        self._waiting = iter(())
+        for future in self._running:
+            future.cancel()
+
+
+def _record_all(plan: BatchPlan, scans: _Scans, store: Store, report: RunReport) -> None:
+    with tqdm(total=plan.bytes_to_scan, unit="B", unit_scale=True, desc="scan", disable=not plan.params.progress,
+              mininterval=0.5) as bar:
+        for work, future in scans:
+            _record(plan.rules, store, report, work, future)
+            bar.update(work.shard.content_bytes)
 
 
 def _record(rules: RuleSet, store: Store, report: RunReport, work: ShardWork, future: Future[Scanned]) -> None:
