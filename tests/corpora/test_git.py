@@ -31,6 +31,10 @@ def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     few = 0 if request.param == "command" else 1 << 60
     monkeypatch.setattr(git_history, "_MANY_COMMITS", few)
     monkeypatch.setattr(git_objects, "_MANY_BLOBS", few)
+    # As in histories of a million commits: a git process for every few, and packs that are let go of now and then.
+    monkeypatch.setattr(git_history, "_COMMITS_AT_ONCE", 3)
+    monkeypatch.setattr(git_objects, "_READS_BETWEEN_LOOKS", 5)
+    monkeypatch.setattr(git_objects, "_MOST_MAPPED_BYTES", -1 << 40)
 
 
 def add(corpus: Path, *folders: Path, **options: object) -> GitReport:

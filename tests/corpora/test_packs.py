@@ -10,10 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.corpora.repository import Repository
+from workbench.corpora import packs
 from workbench.corpora.loose import object_folders
 from workbench.corpora.packs import PackOrder
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git command")
+
+
+@pytest.fixture(params=[packs._MOST_IN_MEMORY, 3], ids=["in memory", "in the indices"], autouse=True)
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to look places up: that of repositories with millions of objects, too."""
+    monkeypatch.setattr(packs, "_MOST_IN_MEMORY", request.param)
 
 
 def test_blobs_are_sorted_as_they_stand_in_each_pack(tmp_path: Path) -> None:

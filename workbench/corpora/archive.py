@@ -68,7 +68,7 @@ def add_archives(
 
     Lines that are no events, and texts over ``max_blob_bytes``, are counted as skipped. A file that is damaged, or has
     no event at all, is a failure of the report, nothing of it is taken, and the others go on. A file whose content the
-    corpus has is not read again. Memory: 400 MB beside the writer's, and 12 bytes for each location of the corpus.
+    corpus has is not read again. Memory: 470 MB beside the writer's.
 
     Raises UsageError without files and CorpusError when the corpus cannot be read.
     """

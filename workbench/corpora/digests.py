@@ -1,8 +1,9 @@
 """A digest set remembers which of very many digests (blob ids, say) have been seen, in 12 bytes each.
 
-It keeps the first 96 bits of each digest: 50 million blobs cost 600 MB, and the chance that any two of them share
-those bits by accident is 2e-14. Members stand in sorted arrays in 256 buckets by first byte, so that growing copies
-one bucket at a time; the newest wait in a plain set until there are enough to be worth sorting in.
+It keeps the first 96 bits of each digest: the chance that any two of 50 million share those bits by accident is 2e-14.
+Members stand in sorted arrays in 256 buckets by first byte, so that growing copies one bucket at a time; the newest
+wait in a plain set until there are enough to be worth sorting in. Whenever some millions stand in the arrays they go to
+a file (:mod:`workbench.corpora.digest_run`), so that a set of any size takes about 70 MB of memory.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from workbench.corpora.digest_run import DigestRun, has_members
+
 KEPT_BYTES = 12
 _FEW = 4096
 _PENDING_LIMIT = 1 << 17
 """Newest members kept in a plain set, at about 90 bytes each."""
+_ARRAYS_LIMIT = 1 << 22
+"""Members kept in arrays, at 12 bytes each, before they go to a file."""
 
 
 class DigestSet:
@@ -23,9 +28,10 @@ class DigestSet:
 
     def __init__(self, digests: Iterable[bytes] = ()) -> None:
         self._pending: set[bytes] = set()
-        self._keys: list[np.ndarray] = [np.empty(0, np.uint64) for _ in range(256)]
-        self._rest: list[np.ndarray] = [np.empty(0, np.uint32) for _ in range(256)]
-        self._sorted_in = 0
+        self._keys, self._rest = _no_buckets()
+        self._sorted_in = 0  # in arrays and files
+        self._in_arrays = 0
+        self._runs: list[DigestRun] = []
         for digest in digests:
             self.add(digest)
 
@@ -89,41 +95,26 @@ class DigestSet:
         if self._sorted_in:
             keys, rest = _split(np.frombuffer(b"".join(heads), np.uint8).reshape(-1, KEPT_BYTES))
             order = np.argsort(keys, kind="stable")
-            buckets = (keys[order] >> np.uint64(56)).astype(np.intp)
-            edges = np.searchsorted(buckets, np.arange(257))
+            keys, rest = keys[order], rest[order]
+            found[order] |= self._are_in_files(keys, rest)
+            edges = np.searchsorted((keys >> np.uint64(56)).astype(np.intp), np.arange(257))
             for bucket in np.flatnonzero(np.diff(edges)):
-                rows = order[edges[bucket] : edges[bucket + 1]]
-                found[rows] |= self._bucket_has(bucket, keys[rows], rest[rows])
+                rows = slice(edges[bucket], edges[bucket + 1])
+                found[order[rows]] |= has_members(self._keys[bucket], self._rest[bucket], keys[rows], rest[rows])
         return found
 
     def _is_sorted_in(self, head: bytes) -> bool:
-        keys = self._keys[head[0]]
-        if not len(keys):
+        if not self._sorted_in:
             return False
-        key, rest = int.from_bytes(head[:8], "big"), int.from_bytes(head[8:], "big")
-        at = int(np.searchsorted(keys, np.uint64(key)))
-        while at < len(keys) and keys[at] == key:
-            if self._rest[head[0]][at] == rest:
-                return True
-            at += 1
-        return False
+        keys, rest = _split(np.frombuffer(head, np.uint8).reshape(1, KEPT_BYTES))
+        bucket = head[0]
+        return bool(has_members(self._keys[bucket], self._rest[bucket], keys, rest)[0]
+                    or self._are_in_files(keys, rest)[0])
 
-    def _bucket_has(self, bucket: int, keys: np.ndarray, rest: np.ndarray) -> np.ndarray:
-        own_keys, own_rest = self._keys[bucket], self._rest[bucket]
-        if not len(own_keys):
-            return np.zeros(len(keys), bool)
-        at = np.searchsorted(own_keys, keys)
+    def _are_in_files(self, keys: np.ndarray, rest: np.ndarray) -> np.ndarray:
         found = np.zeros(len(keys), bool)
-        # Members that share 64 bits stand side by side: nearly always this loop ends after its first turn.
-        live = np.flatnonzero(at < len(own_keys))
-        live = live[own_keys[at[live]] == keys[live]]
-        while len(live):
-            same = own_rest[at[live]] == rest[live]
-            found[live[same]] = True
-            live = live[~same]
-            at[live] += 1
-            live = live[at[live] < len(own_keys)]
-            live = live[own_keys[at[live]] == keys[live]]
+        for run in self._runs:
+            found |= run.has(keys, rest)
         return found
 
     def _sort_in_pending(self) -> None:
@@ -139,16 +130,26 @@ class DigestSet:
         keys, rest = keys[order], rest[order]
         if len(keys):
             fresh = np.concatenate(([True], (keys[1:] != keys[:-1]) | (rest[1:] != rest[:-1])))
+            fresh &= ~self._are_in_files(keys, rest)
             keys, rest = keys[fresh], rest[fresh]
         edges = np.searchsorted(keys >> np.uint64(56), np.arange(257, dtype=np.uint64))
         for bucket in np.flatnonzero(np.diff(edges)):
             part = slice(edges[bucket], edges[bucket + 1])
-            new = ~self._bucket_has(bucket, keys[part], rest[part])
+            new = ~has_members(self._keys[bucket], self._rest[bucket], keys[part], rest[part])
             new_keys, new_rest = keys[part][new], rest[part][new]
             at = np.searchsorted(self._keys[bucket], new_keys)
             self._keys[bucket] = np.insert(self._keys[bucket], at, new_keys)
             self._rest[bucket] = np.insert(self._rest[bucket], at, new_rest)
             self._sorted_in += len(new_keys)
+            self._in_arrays += len(new_keys)
+        if self._in_arrays >= _ARRAYS_LIMIT:
+            self._runs.append(DigestRun(np.concatenate(self._keys), np.concatenate(self._rest)))
+            self._keys, self._rest = _no_buckets()
+            self._in_arrays = 0
+
+
+def _no_buckets() -> tuple[list[np.ndarray], list[np.ndarray]]:
+    return [np.empty(0, np.uint64) for _ in range(256)], [np.empty(0, np.uint32) for _ in range(256)]
 
 
 def _split(heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """A commit graph puts commits in order: parents before children, else the older first.
 
-It holds numbers, not objects, about 200 bytes a commit, because it has to know them all before the first can be
-given: the oldest commit is the last to be found.
+It holds numbers, not objects, about 60 bytes a commit, because it has to know them all before the first can be given:
+the oldest commit is the last to be found.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Callable, Iterable
 
 import numpy as np
+
+from workbench.corpora.id_table import IdTable
 
 _READ, _HIDDEN, _DONE = 1, 2, 4
 _TIME_LIMIT = 1 << 62
@@ -22,15 +24,15 @@ ReadLinks = Callable[[bytes], tuple[tuple[bytes, ...], int] | None]
 class CommitGraph:
     """The commits reachable from some tips and not from others."""
 
-    def __init__(self, read_links: ReadLinks) -> None:
+    def __init__(self, read_links: ReadLinks, *, id_bytes: int = 20) -> None:
         self._read_links = read_links
-        self._numbers: dict[bytes, int] = {}
-        self._ids: list[bytes] = []
+        self._ids = IdTable(id_bytes)
         self._flags = bytearray()
         self._times = array("q")
-        self._links_at = array("Q")  # where a commit's parents begin in _links
+        self._links_at = array("I")  # where a commit's parents begin in _links
         self._link_counts = array("I")
-        self._links = array("I")
+        self._links = array("I")  # parents, and the commits whose parents they are
+        self._linked_from = array("I")
 
     def order(self, tips: Iterable[bytes], known: Iterable[bytes] = ()) -> bytearray:
         """Ids, one after the other, of the commits reachable from ``tips`` and not from ``known``."""
@@ -38,10 +40,8 @@ class CommitGraph:
         return self._sorted()
 
     def _number(self, commit_id: bytes) -> int:
-        number = self._numbers.get(commit_id)
-        if number is None:
-            number = self._numbers[commit_id] = len(self._ids)
-            self._ids.append(commit_id)
+        number = self._ids.number(commit_id)
+        if number == len(self._flags):
             self._flags.append(0)
             self._times.append(0)
             self._links_at.append(0)
@@ -84,6 +84,7 @@ class CommitGraph:
         self._links_at[number] = len(self._links)
         self._link_counts[number] = len(parents)
         self._links.extend([self._number(parent) for parent in parents])
+        self._linked_from.extend([number] * len(parents))
         heapq.heappush(heap, (-self._times[number], number))
         return not self._flags[number] & _HIDDEN
 
@@ -107,16 +108,24 @@ class CommitGraph:
         return hidden
 
     def _sorted(self) -> bytearray:
+        # What it took to get here is not needed any more, and there may be millions of each.
+        self._ids.forget_numbers()
+        del self._links_at, self._link_counts
         # A commit may have been met as a parent, and never been read, because its child is hidden.
-        wanted = (np.frombuffer(bytes(self._flags), np.uint8) & (_READ | _HIDDEN)) == _READ
-        counts = np.array(self._link_counts, np.int64)
-        children, parents = self._edges(wanted, counts)
-        self._numbers.clear()  # half of what is held, and not needed any more
-        waiting_for = _numbers(np.bincount(children, minlength=len(counts)))
-        by_parent = np.argsort(parents, kind="stable")
-        children = _numbers(children[by_parent])
-        begins = _numbers(np.searchsorted(parents[by_parent], np.arange(len(counts) + 1)))
-        ready = [(self._times[n], n) for n in np.flatnonzero(wanted).tolist() if not waiting_for[n]]
+        wanted = (np.frombuffer(self._flags, np.uint8) & (_READ | _HIDDEN)) == _READ
+        parents, children = (np.frombuffer(links, np.uint32) for links in (self._links, self._linked_from))
+        both = wanted[children] & wanted[parents]
+        if not both.all():
+            parents, children = parents[both], children[both]
+        parent_counts = np.bincount(children, minlength=len(wanted))
+        first = np.flatnonzero(wanted & (parent_counts == 0)).tolist()
+        waiting_for = _numbers(parent_counts)
+        del parent_counts
+        ends = np.bincount(parents, minlength=len(wanted))
+        begins = _numbers(np.concatenate((np.zeros(1, np.uint32), np.cumsum(ends, out=ends).astype(np.uint32))))
+        del ends
+        children = _numbers(children[np.argsort(parents, kind="stable")])
+        ready = [(self._times[number], number) for number in first]
         heapq.heapify(ready)
         order = bytearray()
         while ready:
@@ -128,17 +137,9 @@ class CommitGraph:
                     heapq.heappush(ready, (self._times[child], child))
         return order
 
-    def _edges(self, wanted: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(child, parent) numbers of the links between wanted commits."""
-        read = np.flatnonzero(counts)
-        # Links stand in the order commits were read, which is the order of where they begin.
-        read = read[np.argsort(np.array(self._links_at, np.uint64)[read], kind="stable")]
-        children = np.repeat(read, counts[read])
-        parents = np.array(self._links, np.int64)
-        both = wanted[children] & wanted[parents]
-        return children[both], parents[both]
-
 
 def _numbers(values: np.ndarray) -> array[int]:
     """Numbers as Python's own array: a list would take 9 times the memory, numpy's is slow to ask for one."""
-    return array("I", values.astype(np.uint32).tobytes())
+    numbers = array("I")
+    numbers.frombytes(np.ascontiguousarray(values, np.uint32).view(np.uint8).data)
+    return numbers

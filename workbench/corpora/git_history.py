@@ -6,11 +6,13 @@ are entered, so the history of a large tree costs no more than its new trees.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from workbench.corpora.digests import KEPT_BYTES, DigestSet
 from workbench.corpora.git_graph import CommitGraph
 from workbench.corpora.git_objects import COMMIT, TAG, TREE, DamagedObject, GitObjects, MissingObject
 
@@ -18,11 +20,13 @@ _CACHED_ENTRIES = 400_000
 """Tree entries kept parsed, at about 110 bytes each."""
 _MANY_COMMITS = 100
 """From so many on, a git process earns its start."""
+_COMMITS_AT_ONCE = 100_000
+"""Commits that one git process compares: it remembers every commit and tree it has met, at about 500 bytes a commit."""
 _REMEMBERED_COMMITS = 50_000
 _MAX_TAG_CHAIN = 100
-_TAG_TARGET = re.compile(rb"object ([0-9a-f]{40,64})\n")
-_COMMIT_LINKS = re.compile(rb"tree ([0-9a-f]{40,64})\n((?:parent [0-9a-f]{40,64}\n)*)")
-_COMMITTER_TIME = re.compile(rb"\ncommitter [^\n]*> ?(-?[0-9]+)(?: [+-][0-9]+)?\n")
+_TAG_TARGET = re.compile(rb"object ([0-9a-f]+)\n")
+_COMMIT_LINKS = re.compile(rb"tree ([0-9a-f]+)\n((?:parent [0-9a-f]+\n)*)")
+_COMMITTER_TIME = re.compile(rb"\ncommitter [^\n]*> ?(-?[0-9]{1,20})(?: [+-][0-9]+)?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,17 @@ class Commit:
 
 @dataclass(slots=True)
 class Gaps:
-    """What a walk had to leave out."""
+    """What a walk had to leave out, each object once: a clone without trees lacks one for every commit.
 
-    missing: set[bytes] = field(default_factory=set)
-    damaged: set[bytes] = field(default_factory=set)
-    submodules: set[tuple[bytes, bytes]] = field(default_factory=set)
+    A submodule is told from others by its path and the commit it is at.
+    """
+
+    missing: DigestSet = field(default_factory=DigestSet)
+    damaged: DigestSet = field(default_factory=DigestSet)
+    submodules: DigestSet = field(default_factory=DigestSet)
+
+    def add_submodule(self, path: bytes, commit_id: bytes) -> None:
+        self.submodules.add(hashlib.blake2b(commit_id + path, digest_size=KEPT_BYTES).digest())
 
 
 class History:
@@ -65,7 +75,7 @@ class History:
         wanted = [commit for tip in dict.fromkeys(tips) if (commit := self._peel(tip)) is not None]
         hidden = [commit for tip in dict.fromkeys(known) if (commit := self._peel(tip, is_known=True)) is not None]
         self.bare_objects = list(dict.fromkeys(self.bare_objects))
-        self._order = CommitGraph(self._links).order(wanted, hidden)
+        self._order = CommitGraph(self._links, id_bytes=objects.id_bytes).order(wanted, hidden)
 
     def __len__(self) -> int:
         """How many commits it has."""
@@ -76,27 +86,30 @@ class History:
 
         A commit may come more than once in a row, each time with some of its changes, and a change more than once.
         """
-        done = 0
-        if self._objects.command is not None and len(self) >= _MANY_COMMITS:
-            ids = self._ids()
+        if self._objects.command is None or len(self) < _MANY_COMMITS:
+            for commit in self._commits(self._ids(0, len(self))):
+                yield commit, self.changes(commit)
+            return
+        for first in range(0, len(self), _COMMITS_AT_ONCE):
+            ids = list(self._ids(first, first + _COMMITS_AT_ONCE))
+            done = 0
             for done, files, submodules in self._objects.command.changes(ids):
-                if done == len(ids):
-                    return
-                self.gaps.submodules.update((path, object_id) for object_id, path in submodules)
-                commit = self._commit(ids[done])
-                if commit is not None:
+                if done < len(ids) and (commit := self._commit(ids[done])) is not None:
+                    for object_id, path in submodules:
+                        self.gaps.add_submodule(path, object_id)
                     yield commit, files
-        for commit in self._commits(done):
-            yield commit, self.changes(commit)
+            for commit in self._commits(ids[done:]):  # none, unless git came upon an object that it cannot read
+                yield commit, self.changes(commit)
 
-    def _ids(self) -> list[bytes]:
+    def _ids(self, first: int, end: int) -> Iterator[bytes]:
+        """Ids of the commits ``first`` to ``end``, the last one excepted."""
         width = self._objects.id_bytes
-        return [bytes(self._order[at : at + width]) for at in range(0, len(self._order), width)]
+        for at in range(first * width, min(end * width, len(self._order)), width):
+            yield bytes(self._order[at : at + width])
 
-    def _commits(self, first: int) -> Iterator[Commit]:
-        width = self._objects.id_bytes
-        for at in range(first * width, len(self._order), width):
-            commit = self._commit(bytes(self._order[at : at + width]))
+    def _commits(self, ids: Iterable[bytes]) -> Iterator[Commit]:
+        for commit_id in ids:
+            commit = self._commit(commit_id)
             if commit is not None:
                 if len(self._tree_of) >= _REMEMBERED_COMMITS:
                     self._tree_of.clear()
@@ -130,7 +143,7 @@ class History:
                 if mode == b"40000":
                     subtrees.append((object_id, name))
                 elif mode == b"160000":
-                    self.gaps.submodules.add((prefix + name, object_id))
+                    self.gaps.add_submodule(prefix + name, object_id)
                 else:
                     yield object_id, prefix + name
             if subtrees:
@@ -203,7 +216,7 @@ class History:
                     self.bare_objects.append((kind, tip))
                 return None
             target = _TAG_TARGET.match(self._read(tip, TAG) or b"")
-            if not target:
+            if not target or len(target[1]) != 2 * len(tip):
                 return None
             tip = bytes.fromhex(target[1].decode())
         return None
@@ -215,9 +228,12 @@ def parse_commit(commit_id: bytes, data: bytes) -> Commit | None:
     links = _COMMIT_LINKS.match(head + b"\n")
     if not links:
         return None
-    parents = tuple(bytes.fromhex(line[7:].decode()) for line in links[2].splitlines())
+    ids = [links[1], *(line[7:] for line in links[2].splitlines())]
+    if any(len(digits) != 2 * len(commit_id) for digits in ids):
+        return None
+    tree, *parents = (bytes.fromhex(digits.decode()) for digits in ids)
     time = _COMMITTER_TIME.search(head + b"\n", links.end() - 1)
-    return Commit(commit_id, bytes.fromhex(links[1].decode()), parents, int(time[1]) if time else 0, message)
+    return Commit(commit_id, tree, tuple(parents), int(time[1]) if time else 0, message)
 
 
 def _subtrees(entries: frozenset[bytes], width: int) -> dict[bytes, bytes]:

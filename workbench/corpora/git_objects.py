@@ -8,6 +8,7 @@ for them. Two readers exist: :class:`LibgitObjects` for all ordinary repositorie
 from __future__ import annotations
 
 import re
+import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,12 @@ _WINDOW_BYTES = 8 << 20
 
 _MANY_BLOBS = 500
 """From so many on, a git process earns its start."""
+
+_READS_BETWEEN_LOOKS = 512
+_MOST_MAPPED_BYTES = 96 << 20
+"""Mapped pages of packs and their indices that may stay in memory; an index alone may have a gigabyte of them, and a
+single look into it brings in 200 kB."""
+
 _DAMAGED = (pygit2.GitError, ValueError, OSError)
 
 
@@ -93,9 +100,9 @@ class LibgitObjects:
         except (pygit2.GitError, KeyError, ValueError, OSError) as error:
             raise not_a_repository(folder, error) from error
         self._object_folders = object_folders(self._common_folder() / "objects")
-        self._packed = pygit2.Odb()
-        for priority, objects in enumerate(reversed(self._object_folders), 1):
-            self._packed.add_backend(pygit2.OdbBackendPack(str(objects)), priority)
+        self._packed = self._open_packed()
+        self._reads = 0
+        self._mapped_before = mapped_bytes()
         self._loose = LooseObjects(self._object_folders)
         self._order: PackOrder | None = None
         # In a partial clone git would go and fetch what is missing, object by object.
@@ -152,6 +159,19 @@ class LibgitObjects:
             except DamagedObject:
                 yield object_id, SIZE_DAMAGED, None
 
+    def _open_packed(self) -> pygit2.Odb:
+        packed = pygit2.Odb()
+        for priority, objects in enumerate(reversed(self._object_folders), 1):
+            packed.add_backend(pygit2.OdbBackendPack(str(objects)), priority)
+        return packed
+
+    def _let_go_of_pages(self) -> None:
+        """Let go of mapped pages now and then: libgit2 keeps indices mapped as long as a pack is open."""
+        self._reads += 1
+        if self._reads % _READS_BETWEEN_LOOKS == 0 and mapped_bytes() - self._mapped_before > _MOST_MAPPED_BYTES:
+            del self._packed  # first: a pack that is opened twice is one to libgit2
+            self._packed = self._open_packed()
+
     def _header(self, oid: pygit2.Oid) -> tuple[int, int]:
         try:
             return self._packed.read_header(oid)
@@ -161,6 +181,7 @@ class LibgitObjects:
             raise DamagedObject(f"{oid}: {error}") from None
 
     def _read(self, oid: pygit2.Oid) -> tuple[int, bytes]:
+        self._let_go_of_pages()
         try:
             return self._packed.read(oid)
         except KeyError:
@@ -216,13 +237,22 @@ def libgit_settings() -> Iterator[None]:
         settings.mwindow_size, settings.mwindow_mapped_limit = window, mapped
 
 
+def mapped_bytes() -> int:
+    """Pages of files that stand in this process's memory; 0 where the system does not say."""
+    try:
+        fields = Path("/proc/self/statm").read_text("ascii").split()
+    except OSError:
+        return 0
+    return int(fields[2]) * resource.getpagesize()
+
+
 def read_shallow(common_folder: Path) -> frozenset[bytes]:
     """The commits a shallow clone ends at, from its ``shallow`` file."""
     try:
         lines = (common_folder / "shallow").read_text("ascii").split()
     except OSError:
         return frozenset()
-    return frozenset(bytes.fromhex(line) for line in lines if re.fullmatch("[0-9a-f]{40,64}", line))
+    return frozenset(bytes.fromhex(line) for line in lines if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", line))
 
 
 def not_a_repository(folder: Path, error: object) -> CorpusError:

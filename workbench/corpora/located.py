@@ -1,4 +1,4 @@
-"""A located set remembers which locations a corpus has, so that none is written twice. 12 bytes each."""
+"""A located set remembers which locations a corpus has, so that none is written twice, in a digest set's memory."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ object has its whole chain of deltas resolved anew (6 times slower on a reposito
 
 from __future__ import annotations
 
+import mmap
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,19 +17,29 @@ _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT_BYTES = 1024
 _LARGE_OFFSET = 1 << 31
 _STEP_BITS = np.uint64(8)
+_MOST_IN_MEMORY = 1 << 22
+"""Objects whose places are kept in memory; beyond, they are looked up in the indices each time."""
+_NOWHERE = np.uint64(2**64 - 1)
+_OFFSET_BITS = np.uint64(2**48 - 1)
 
 
 class PackOrder:
-    """Where the objects of a repository stand, by the first 4 bytes of their ids: 8 bytes of memory an object.
+    """Where the objects of a repository stand, by the first 4 bytes of their ids.
 
-    Places are in steps of 256 bytes over all packs one behind the other. Neither tells every object from every other,
-    and it need not: this gives an order to read in, and a wrong one costs time only.
+    Places are in steps of 256 bytes over all packs one behind the other, 8 bytes of memory an object, while there are
+    not too many. Neither tells every object from every other, and it need not: this gives an order to read in, and a
+    wrong one costs time only.
     """
 
     def __init__(self, folders: Iterable[Path]) -> None:
         """``folders`` are a repository's objects folder and those it borrows from."""
+        paths = [path for folder in folders for path in sorted(folder.glob("pack/*.idx"))]
+        self._large: list[_LargeIndex] = []
+        if sum(_count(path) for path in paths) > _MOST_IN_MEMORY:
+            self._large = [_LargeIndex(path) for path in paths]
+            return
         keys, places, base = [np.empty(0, np.uint32)], [np.empty(0, np.uint32)], 0
-        for path in (path for folder in folders for path in sorted(folder.glob("pack/*.idx"))):
+        for path in paths:
             read = _read_index(path)
             if read is not None and len(read[0]):
                 steps = (read[1] >> _STEP_BITS) + np.uint64(base)
@@ -41,12 +53,78 @@ class PackOrder:
 
     def sort(self, ids: list[bytes]) -> list[bytes]:
         """``ids`` as they stand in the packs; loose objects last."""
-        if not len(self._keys) or len(ids) < 2:
+        if len(ids) < 2 or not (self._large or len(self._keys)):
             return ids
         keys = np.frombuffer(b"".join([i[:4] for i in ids]), ">u4").astype(np.uint32)
+        if self._large:
+            return [ids[i] for i in np.argsort(self._look_up(keys), kind="stable")]
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         places = np.where(self._keys[at] == keys, self._places[at], np.uint32(2**32 - 1))
         return [ids[i] for i in np.argsort(places, kind="stable")]
+
+
+    def _look_up(self, keys: np.ndarray) -> np.ndarray:
+        order = np.argsort(keys, kind="stable")
+        places = np.full(len(keys), _NOWHERE)
+        for number, index in enumerate(self._large):
+            found = index.offsets(keys[order])
+            here = (found != _NOWHERE) & (places[order] == _NOWHERE)
+            places[order[here]] = (found[here] & _OFFSET_BITS) + np.uint64(number << 48)
+        return places
+
+
+class _LargeIndex:
+    """An index that is read a 256th at a time, and let go of: its pages would count as this process's memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._object_count = _count(path)
+
+    def offsets(self, keys: np.ndarray) -> np.ndarray:
+        """The offset of each of sorted keys (an id's first 4 bytes) in the pack, _NOWHERE for those it does not have."""
+        found = np.full(len(keys), _NOWHERE)
+        if not self._object_count or not len(keys):
+            return found
+        with open(self._path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            ends = np.frombuffer(mapped, ">u4", 256, len(_MAGIC)).astype(np.int64)
+            edges = np.searchsorted(keys >> np.uint32(24), np.arange(257, dtype=np.uint32))
+            for bucket in np.flatnonzero(np.diff(edges)).tolist():
+                first, end = int(ends[bucket - 1]) if bucket else 0, int(ends[bucket])
+                if not 0 <= first < end <= self._object_count:
+                    continue
+                asked = slice(edges[bucket], edges[bucket + 1])
+                found[asked] = self._offsets_in(mapped, keys[asked], first, end)
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    mapped.madvise(mmap.MADV_DONTNEED)
+        return found
+
+    def _offsets_in(self, mapped: mmap.mmap, keys: np.ndarray, first: int, end: int) -> np.ndarray:
+        names_at = len(_MAGIC) + _FANOUT_BYTES
+        names = np.frombuffer(mapped, np.uint8, 20 * (end - first), names_at + 20 * first).reshape(-1, 20)
+        members = np.ascontiguousarray(names[:, :4]).view(">u4").ravel().astype(np.uint32)
+        offsets = np.frombuffer(mapped, ">u4", end - first, names_at + 24 * self._object_count + 4 * first)
+        at = np.minimum(np.searchsorted(members, keys), len(members) - 1)
+        found = np.where(members[at] == keys, offsets[at].astype(np.uint64), _NOWHERE)
+        large_at = names_at + 28 * self._object_count
+        large = np.frombuffer(mapped, ">u8", (len(mapped) - large_at) // 8, large_at)
+        # Then the rest of the number is a row of a table; a row that is not there is some other offset, no worse.
+        rows = np.flatnonzero((found >= _LARGE_OFFSET) & (found != _NOWHERE))
+        if len(rows) and len(large):
+            found[rows] = large[np.minimum(found[rows] - _LARGE_OFFSET, len(large) - 1).astype(np.intp)]
+        return found
+
+
+def _count(path: Path) -> int:
+    """How many objects an index has; 0 for one that is cut short, or that this does not understand."""
+    head = len(_MAGIC) + _FANOUT_BYTES
+    try:
+        with path.open("rb") as file:
+            start = file.read(head)
+            size = file.seek(0, os.SEEK_END)
+    except OSError:
+        return 0
+    count = int.from_bytes(start[-4:], "big") if len(start) == head and start.startswith(_MAGIC) else 0
+    return count if head + 28 * count <= size else 0
 
 
 def _read_index(path: Path) -> tuple[np.ndarray, np.ndarray] | None:

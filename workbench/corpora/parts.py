@@ -7,6 +7,7 @@ gathers; at most one is under way. A part is named ``*.partial`` until :meth:`_P
 from __future__ import annotations
 
 import os
+from array import array
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -26,11 +27,19 @@ from workbench.errors import CorpusError
 from workbench.schemas import BLOBS, LOCATIONS
 
 _MAX_ROWS = 1 << 20
-"""Rows of a blobs row group, however small they are: ids and sizes weigh too."""
+"""Rows of a blobs row group, however small they are: ids and sizes weigh too, 48 bytes together."""
+_ID_DIGITS = 40
 _MAX_VALUE_BYTES = (1 << 31) - 1
 """Parquet counts a value's bytes in 31 bits."""
-_PAGE_BLOBS = 16
-"""A page ends at the first multiple of so many blobs past a megabyte: encoding and decoding hold whole pages."""
+_PAGE_BYTES, _PAGE_BLOBS = 8 << 20, 16
+"""A page ends at the first multiple of so many blobs past so many bytes. A scan takes a page at a time, and pays for each
+what does not grow with it; encoding and decoding hold whole pages."""
+
+BLOB_OPTIONS: dict[str, Any] = {
+    "compression": "lz4", "use_dictionary": False, "write_statistics": ["size"], "data_page_size": _PAGE_BYTES,
+    "write_batch_size": _PAGE_BLOBS}
+"""How blobs files are written."""
+
 _LOCATION_ROWS = 1 << 17
 _LOCATION_BYTES = 64 << 20
 """Rows and bytes of a locations row group: real ones have some 200 bytes a row, an enemy's paths and URLs thousands."""
@@ -138,8 +147,7 @@ class BlobParts(_Parts):
     """
 
     def __init__(self, folder: Path, *, row_group_bytes: int, file_bytes: int) -> None:
-        super().__init__(folder, BLOBS, compression="lz4", use_dictionary=False, write_statistics=["size"],
-                         write_batch_size=_PAGE_BLOBS)
+        super().__init__(folder, BLOBS, **BLOB_OPTIONS)
         self._row_group_bytes = row_group_bytes
         self._file_bytes = file_bytes
         self._part_bytes = 0
@@ -150,12 +158,13 @@ class BlobParts(_Parts):
         self._start_group()
 
     def _start_group(self) -> None:
-        self._ids: list[str] = []
-        self._ends = [0]
+        self._ids = bytearray()  # digits, one id behind the other
+        self._ends = array("q", [0])
 
     def add(self, blob_id: str, content: bytes | memoryview) -> None:
         """Add one blob; the caller has made sure that it is new. Raises CorpusError for one over 2 GiB."""
-        if self._ids and (self._ends[-1] + len(content) > self._row_group_bytes or len(self._ids) >= _MAX_ROWS):
+        rows = len(self._ends) - 1
+        if rows and (self._ends[-1] + len(content) > self._row_group_bytes or rows >= _MAX_ROWS):
             self.flush()
         self.content_bytes += len(content)
         self._rows_added += 1
@@ -166,31 +175,33 @@ class BlobParts(_Parts):
                     "can have. Skip it",
                     path=self._folder.parent,
                 )
-            self._emit([blob_id], np.array([len(content)], np.int64), pa.array([bytes(content)], pa.large_binary()))
+            self._emit(blob_id.encode(), np.array([len(content)]), pa.array([bytes(content)], pa.large_binary()))
             return
         start, end = self._ends[-1], self._ends[-1] + len(content)
         self._buffer[start:end] = content if type(content) is bytes else memoryview(content).cast("B")
-        self._ids.append(blob_id)
+        self._ids += blob_id.encode()
         self._ends.append(end)
 
     def flush(self) -> None:
         """Have what has gathered written as a row group, which goes on beside the caller."""
         if not self._ids:
             return
-        ends = np.array(self._ends, np.int64)
+        ends = np.frombuffer(self._ends, np.int64)
         buffers = [None, pa.py_buffer(ends), pa.py_buffer(self._buffer)]
-        content = pa.Array.from_buffers(pa.large_binary(), len(self._ids), buffers)
+        content = pa.Array.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
         ids = self._ids
         self._emit(ids, np.diff(ends), content)  # has waited for the group before, so the other buffer is free
         self._buffer, self._other_buffer = self._other_buffer, self._buffer
         self._start_group()
 
-    def _emit(self, ids: list[str], sizes: np.ndarray, content: pa.Array) -> None:
+    def _emit(self, ids: bytes | bytearray, sizes: np.ndarray, content: pa.Array) -> None:
         if self._part_bytes >= self._file_bytes:
             self._close_part()
             self._part_bytes = 0
         self._part_bytes += content.nbytes
-        self._send(pa.record_batch([strings(ids), numbers(sizes), content], schema=BLOBS))
+        begins = np.arange(0, len(ids) + 1, _ID_DIGITS, dtype=np.int32)
+        blob_ids = pa.StringArray.from_buffers(len(sizes), pa.py_buffer(begins), pa.py_buffer(ids))
+        self._send(pa.record_batch([blob_ids, numbers(sizes), content], schema=BLOBS))
 
     def finish(self) -> tuple[list[CorpusFile], int, int]:
         """End the open part; parts keep their ``.partial`` names until :meth:`name_parts`.

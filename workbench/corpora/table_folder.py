@@ -90,7 +90,8 @@ def _files(folder: Path) -> Files:
 def _name(folder: Path, table_map: TableMap | None) -> str:
     """One for each folder and map: another folder of the same name is another corpus."""
     meant = repr((os.path.realpath(folder), table_map.state() if table_map is not None else None))
-    return f"{folder.absolute().name or 'root'}-{hashlib.sha256(meant.encode('utf-8', 'surrogateescape')).hexdigest()[:12]}"
+    digest = hashlib.sha256(meant.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{folder.absolute().name or 'root'}-{digest[:12]}"
 
 
 def _remembered(corpus: Path) -> Mapping[str, Any]:

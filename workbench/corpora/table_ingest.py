@@ -72,8 +72,8 @@ def add_tables(
     file's name stands for it, without a ``path`` the number of the row. Rows whose content is null, binary or over
     ``max_blob_bytes`` are counted as skipped. A file that is damaged, or has other columns, is a failure of the report
     and nothing of it is taken: ``checker`` finds out first (default: one of the call's own). A file whose content the
-    corpus has is not read again, unless under another map, which adds locations to those that it has. Memory: what the checker may take beside the writer's, at the very most, and 12 bytes
-    for each location of the corpus.
+    corpus has is not read again, unless under another map, which adds locations to those that it has. Memory: what the
+    checker may take beside the writer's, at the very most.
 
     Raises UsageError without files and CorpusError when the corpus cannot be read.
     """

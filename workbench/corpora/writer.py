@@ -46,7 +46,7 @@ class CorpusWriter:
     A context manager: leaving it publishes what was added, leaving it by an exception drops what was not yet
     published. ``name`` is for a new corpus (default: the folder's name); ``made`` says in a few words how what is
     added came to be. ``beside_others`` allows a folder with other files in it, which are left alone. Memory: about 4
-    times ``row_group_bytes``, plus 12 bytes for each blob the corpus holds.
+    times ``row_group_bytes``, and some 70 MB to know which blobs the corpus holds, however many.
 
     Raises :class:`~workbench.errors.CorpusError` when the folder holds something other than a corpus or another
     process is writing to it.
