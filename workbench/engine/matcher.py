@@ -113,6 +113,9 @@ class BlobMatcher:
                 return
             self._judge(fmt, *found.span(1))
             return
+        if target.back_least == target.back_most:
+            self._try_place(fmt, end - target.back_most, end)
+            return
         latest = end - target.back_least + fmt.lead
         first, stop = max(0, end - target.back_most - 1), min(len(blob), latest + fmt.reach + 1)
         if fmt.plain_before and fmt.head:
@@ -121,6 +124,21 @@ class BlobMatcher:
             return
         if not self._sweep(fmt, first, stop, latest):
             self._note(fmt, "pattern", first, end)
+
+    def _try_place(self, fmt: CompiledFormat, place: int, end: int) -> None:
+        """Judge the candidate that starts at ``place``: with its `before` where distances are counted over that, else with
+        its token, which a byte may stand before that is part of `before`."""
+        blob = self._blob
+        for first in (place,) if fmt.lead else (place - 1, place):
+            if first < 0:
+                continue
+            stop = min(len(blob), first + fmt.reach + 1)
+            found = fmt.whole.match(blob, first, stop)
+            self._spend((stop if found is None else found.end()) - first)
+            if found is not None and (fmt.lead or found.start(fmt.group) == place):
+                self._judge(fmt, *found.span(fmt.group))
+                return
+        self._note(fmt, "pattern", max(0, place), end)
 
     def _try_heads(self, fmt: CompiledFormat, first: int, latest: int) -> bool:
         """As :meth:`_sweep`, for tokens that all start with the same bytes: only where those stand a match is tried.
