@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.batch.run import BATCH_BYTES
+from workbench.corpora.parts import BLOB_OPTIONS
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.pairing import Parts, assign
@@ -33,13 +34,13 @@ SHARD_BYTES = 64 << 20
 
 
 def as_lz4(source: Path, folder: Path) -> Path:
-    """The corpus ``source`` with its blobs rewritten as the project writes them: LZ4, row groups of 64 MiB, no
-    dictionary and no statistics on ``content``."""
+    """The corpus ``source`` with its blobs rewritten as the project writes them: LZ4, row groups of 64 MiB, pages of
+    8 MiB, no dictionary and no statistics on ``content``."""
     corpus = Corpus.open(source)
     (folder / "blobs").mkdir(parents=True)
     shutil.copytree(source / "locations", folder / "locations")
     path = folder / "blobs" / "part-0.parquet"
-    with pq.ParquetWriter(path, BLOBS, compression="lz4", use_dictionary=False, write_statistics=["size"]) as writer:
+    with pq.ParquetWriter(path, BLOBS, **BLOB_OPTIONS) as writer:
         group: list[pa.RecordBatch] = []
         for shard in corpus.shards():
             for batch in read_batches(shard, batch_bytes=4 << 20):
