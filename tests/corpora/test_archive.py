@@ -64,15 +64,18 @@ PULL_TEXTS = [("pull_request_title", "pull/2", "fix it"), ("pull_request_descrip
         # An issue's comment brings the issue as it stands; of a pull request, both are the pull request's.
         (event("IssueCommentEvent", {"issue": ISSUE, "comment": {"body": "me too", "html_url": f"{WEB}/issues/1#c5"}}),
          [*ISSUE_TEXTS, ("issue_comment", "issues/1#c5", "me too")]),
-        (event("IssueCommentEvent", {"issue": PULL_AS_ISSUE, "comment": {"body": "nice", "html_url": f"{WEB}/pull/2#c6"}}),
+        (event("IssueCommentEvent", {"issue": PULL_AS_ISSUE, "comment": {"body": "nice",
+                                                                         "html_url": f"{WEB}/pull/2#c6"}}),
          [*PULL_TEXTS, ("pull_request_comment", "pull/2#c6", "nice")]),
-        (event("PullRequestReviewEvent", {"review": {"body": "no", "html_url": f"{WEB}/pull/2#r1"}, "pull_request": PULL}),
+        (event("PullRequestReviewEvent", {"review": {"body": "no", "html_url": f"{WEB}/pull/2#r1"},
+                                          "pull_request": PULL}),
          [*PULL_TEXTS, ("pull_request_comment", "pull/2#r1", "no")]),
         (event("PullRequestReviewCommentEvent", {"comment": {"body": "this line", "html_url": f"{WEB}/pull/2#d1"}}),
          [("pull_request_comment", "pull/2#d1", "this line")]),
         (event("CommitCommentEvent", {"comment": {"body": "oops", "html_url": f"{WEB}/commit/ab#c1"}}),
          [("commit_comment", "commit/ab#c1", "oops")]),
-        (event("DiscussionEvent", {"discussion": {"title": "ideas", "body": "one", "html_url": f"{WEB}/discussions/3"}}),
+        (event("DiscussionEvent", {"discussion": {"title": "ideas", "body": "one",
+                                                  "html_url": f"{WEB}/discussions/3"}}),
          [("discussion_title", "discussions/3", "ideas"), ("discussion_body", "discussions/3", "one")]),
         (event("DiscussionCommentEvent", {"comment": {"body": "two", "html_url": f"{WEB}/discussions/3#c1"}}),
          [("discussion_comment", "discussions/3#c1", "two")]),
@@ -202,7 +205,8 @@ def test_a_file_that_cannot_be_read_adds_nothing_and_a_sound_one_completes(
 @given(seed=st.integers(0, 1 << 32), is_plain=st.booleans())
 def test_changed_bytes_are_counted_or_refused_but_never_half(tmp_path: Path, seed: int, is_plain: bool) -> None:
     dice = random.Random(seed)
-    data = bytearray(b"".join(json.dumps(event("IssuesEvent", {"issue": {**ISSUE, "body": f"body {k}"}})).encode() + b"\n"
+    data = bytearray(b"".join(json.dumps(event("IssuesEvent", {"issue": {**ISSUE,
+                                                                         "body": f"body {k}"}})).encode() + b"\n"
                               for k in range(20)))
     if not is_plain:
         data = bytearray(gzip.compress(data))

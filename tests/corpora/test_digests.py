@@ -25,7 +25,8 @@ batches = st.lists(st.lists(st.one_of(close, st.integers(0, 40).map(digest)), ma
 
 
 @settings(deadline=None)  # machines may be busy
-@given(batches, st.sampled_from(["add", "add_many", "add_hex"]), st.integers(1, 9), st.integers(0, 9), st.integers(1, 30))
+@given(batches, st.sampled_from(["add", "add_many", "add_hex"]), st.integers(1, 9), st.integers(0, 9), st.integers(1,
+                                                                                                                   30))
 def test_it_is_a_set(given_batches: list[list[bytes]], way: str, pending: int, few: int, in_arrays: int) -> None:
     before = digests._PENDING_LIMIT, digests._FEW, digests._ARRAYS_LIMIT
     digests._PENDING_LIMIT, digests._FEW, digests._ARRAYS_LIMIT = pending, few, in_arrays  # files of a few members

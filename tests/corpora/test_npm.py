@@ -213,7 +213,8 @@ def test_packages_are_named_as_npm_names_them(text: str, spec: Spec) -> None:
     "text",
     [
         # What npm would also take, and run scripts of: folders, addresses, repositories, other names for them.
-        "", ".", "./here", "../up", "/abs", "~/home", "C:/win", "user/repo", "git+ssh://host/x.git", "https://host/x.tgz",
+        "", ".", "./here", "../up", "/abs", "~/home", "C:/win", "user/repo", "git+ssh://host/x.git",
+        "https://host/x.tgz",
         "github:user/repo", "react@file:../x", "react@npm:other", "react@user/repo", "react@https://host/x",
         # What would be an option, a file, or nothing.
         "--registry=x", "-g", "react@", "@scope", "@scope/", "x.tar", "a b", "react\n", "a" * 400,

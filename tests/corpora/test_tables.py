@@ -123,9 +123,11 @@ ROW: dict[str, Any] = {"content": ["x"], "repo_name": ["acme/kit"], "path": ["li
          ("acme/kit", SHA, "lib/a b.py", f"{WEB}/blob/{SHA}/lib/a%20b.py")),
         ({"content": ["x"], "repository_name": ["acme/kit"], "path": ["a.py"], "lang": ["Python"]},
          ("acme/kit", "", "a.py", "")),
-        ({"code": ["x"], "repo_name": ["acme/kit"], "path": ["a.py"], "license": ["mit"]}, ("acme/kit", "", "a.py", "")),
+        ({"code": ["x"], "repo_name": ["acme/kit"], "path": ["a.py"], "license": ["mit"]}, ("acme/kit", "", "a.py",
+                                                                                            "")),
         # BigQuery's github_repos: contents alone, with a sample's places, joined with files, and commits.
-        ({"id": [SHA], "size": [1], "content": ["x"], "binary": [False], "copies": [1]}, ("t.parquet", "", "row 0", "")),
+        ({"id": [SHA], "size": [1], "content": ["x"], "binary": [False], "copies": [1]}, ("t.parquet", "", "row 0",
+                                                                                          "")),
         ({"id": [SHA], "content": ["x"], "binary": [False], "copies": [1], "sample_repo_name": ["acme/kit"],
           "sample_ref": ["refs/heads/main"], "sample_path": ["a.py"]},
          ("acme/kit", "refs/heads/main", "a.py", f"{WEB}/blob/refs/heads/main/a.py")),

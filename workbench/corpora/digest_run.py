@@ -1,4 +1,4 @@
-"""A digest run is a sorted part of a digest set that stands in a file: the memory it takes is what a question touches."""
+"""A digest run is a sorted part of a digest set that stands in a file: it takes the memory that a question touches."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class _LargeIndex:
         self._object_count = _count(path)
 
     def offsets(self, keys: np.ndarray) -> np.ndarray:
-        """The offset of each of sorted keys (an id's first 4 bytes) in the pack, _NOWHERE for those it does not have."""
+        """For each of sorted keys (an id's first 4 bytes) its offset in the pack, _NOWHERE where it has none."""
         found = np.full(len(keys), _NOWHERE)
         if not self._object_count or not len(keys):
             return found

@@ -239,7 +239,8 @@ def _alone_among_decoys(stage: Stage) -> bool:
 
 def _beside_a_relative(stage: Stage) -> bool:
     """A pair of another type that shares a part with this one, and then this one."""
-    others = [p for p in stage.rules.pairs.values() if p.type != stage.pair.type and set(p.parts) & set(stage.pair.parts)]
+    others = [p for p in stage.rules.pairs.values()
+              if p.type != stage.pair.type and set(p.parts) & set(stage.pair.parts)]
     if not others or not _together(stage, (other := stage.draw.pick(others)).parts, pair=other):
         return False
     stage.document.fill(100)
@@ -267,6 +268,6 @@ ARRANGEMENTS: dict[str, Callable[[Stage], bool]] = {
 
 
 def arrange(stage: Stage, name: str) -> bool:
-    """Write arrangement ``name``; False when this place or this pair's window cannot hold it (the stage is then spent)."""
+    """Write arrangement ``name``; False when this place or the pair's window cannot hold it (the stage is spent)."""
     stage.name = name
     return ARRANGEMENTS[name](stage) and stage.fits()

@@ -1,8 +1,8 @@
 """A deck: which files a synthetic corpus has, dealt in rounds.
 
-In every round each format is planted once and imitated once, each pair is played in each arrangement, and noise and plain
-files stand between. From round to round everything moves on by one place, so that after as many rounds as there are
-places every format has stood in all of them. Base64 is a place of its own, for the types whose rule asks for it.
+In every round each format is planted once and imitated once, each pair is played in each arrangement, and noise and
+plain files stand between. From round to round everything moves on by one place, so that after as many rounds as there
+are places every format has stood in all of them. Base64 is a place of its own, for the types whose rule asks for it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class FormatKey:
 class Card:
     """One file to write. ``place`` is an index into :data:`PLACES` (into ``NOISE`` for noise).
 
-    ``formats`` are what a file of tokens or imitations holds, ``kinds`` the imitations' kinds; ``pair``, ``arrangement`` and
-    ``version`` are a pair file's. ``encoding`` is one of ``document.ENCODINGS``, or empty for UTF-8.
+    ``formats`` are what a file of tokens or imitations holds, ``kinds`` the imitations' kinds; ``pair``,
+    ``arrangement`` and ``version`` are a pair file's. ``encoding`` is one of ``document.ENCODINGS``, or empty for
+    UTF-8.
     """
 
     kind: Literal["tokens", "pair", "imitations", "noise", "plain"]
@@ -108,7 +109,8 @@ class Deck:
         for k, key in enumerate(self._imitated):
             place = self._plain[(2 * k + 4 * number + 1) % len(self._plain)]
             by_place.setdefault(place, []).append((key, kinds[(k + number) % len(kinds)]))
-        return [Card("imitations", place, formats=tuple(key for key, _ in group), kinds=tuple(kind for _, kind in group))
+        return [Card("imitations", place,
+                     formats=tuple(key for key, _ in group), kinds=tuple(kind for _, kind in group))
                 for place, keys in by_place.items() for group in _grouped(keys, _MOST_IMITATIONS, rng)]
 
     def _noise(self) -> list[Card]:

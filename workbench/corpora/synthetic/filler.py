@@ -1,11 +1,11 @@
 """Filler: what else stands in a file. Lines of its place's templates, filled with made-up names; it holds no token.
 
-Slots: ``a`` a name in the place's own style, ``A`` ``U`` ``k`` one in PascalCase, UPPER_CASE, kebab-case, ``s`` one short
-letter or two, ``w`` a word, ``t`` a sentence, ``n`` ``N`` a small and a large number, ``v`` a version, ``h`` a host, ``d`` a
-time.
+Slots: ``a`` a name in the place's own style, ``A`` ``U`` ``k`` one in PascalCase, UPPER_CASE, kebab-case, ``s`` one
+short letter or two, ``w`` a word, ``t`` a sentence, ``n`` ``N`` a small and a large number, ``v`` a version, ``h`` a
+host, ``d`` a time.
 
-Writing lines is slower than anything else here, so pieces of files are kept and used again, in other orders and in other
-company, while new ones keep taking the place of old ones.
+Writing lines is slower than anything else here, so pieces of files are kept and used again, in other orders and in
+other company, while new ones keep taking the place of old ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class PhraseBook:
 
     def __init__(self, seed: str) -> None:
         v = Vocabulary(random.Random(f"{seed}:phrases"))
-        self.styles = {style: [v.name(style) for _ in range(1500)] for style in ("upper", "snake", "camel", "pascal", "kebab")}
+        self.styles = {style: [v.name(style) for _ in range(1500)]
+                       for style in ("upper", "snake", "camel", "pascal", "kebab")}
         self.slots: dict[str, list[str]] = {
             "A": self.styles["pascal"], "U": self.styles["upper"], "k": self.styles["kebab"], "w": list(WORDS),
             "t": [v.sentence() for _ in range(1200)], "n": [str(n) for n in range(100)],

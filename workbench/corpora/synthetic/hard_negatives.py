@@ -20,7 +20,8 @@ from workbench.rules.load import searchable
 from workbench.rules.rule import SecretType
 from workbench.rules.samples import make_placeholder, make_sample, spoil_checksum
 
-_FIXTURE_PIECES = (b"abc123", b"0123456789abcdef", b"deadbeef", b"0", b"1234567890", b"TestTest", b"fake", b"ABCDEF0123",
+_FIXTURE_PIECES = (b"abc123", b"0123456789abcdef", b"deadbeef", b"0", b"1234567890", b"TestTest", b"fake",
+                   b"ABCDEF0123",
                    b"foobar", b"xyz")
 _ALNUM = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -100,7 +101,7 @@ class Imitator:
         self._draw = planter.draw
 
     def imitate(self, place: Place, kind: str, secret_type: str, index: int) -> Snippet | None:
-        """An imitation (a kind of :data:`IMITATIONS`) of one format; None where the kind or the place does not suit it."""
+        """An imitation (a kind of :data:`IMITATIONS`) of one format; None where kind or place does not suit it."""
         secret = self._rules.secret_types[secret_type]
         if not searchable(secret.formats[index]):
             return None

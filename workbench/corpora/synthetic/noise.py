@@ -22,7 +22,7 @@ _SLOT = re.compile(r"\{([wn])\}")
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """One kind of file: ``line`` templates with one ``{value}`` each, made by ``value``; words and numbers at ``{w}`` ``{n}``."""
+    """One kind of file: ``line`` templates with one ``{value}`` each, made by ``value``; words at ``{w}``, numbers at ``{n}``."""
 
     kind: str
     paths: tuple[str, ...]
@@ -51,7 +51,8 @@ def _hashed_name(draw: Vocabulary) -> str:
 
 
 _NPM = ('    "node_modules/{w}-{w}": {\n      "version": "{n}.{n}.{n}",\n      "resolved": '
-        '"https://registry.example.com/{w}/-/{w}-{n}.{n}.{n}.tgz",\n      "integrity": "{value}",\n      "dev": true\n    },')
+        '"https://registry.example.com/{w}/-/{w}-{n}.{n}.{n}.tgz",\n      "integrity": "{value}",\n'
+        '      "dev": true\n    },')
 _YARN = ('{w}-{w}@^{n}.{n}.0:\n  version "{n}.{n}.{n}"\n  resolved "https://registry.example.com/{w}/-/{w}-{n}.tgz"\n'
          "  integrity {value}\n")
 
@@ -66,13 +67,15 @@ NOISE: tuple[Noise, ...] = (
           ('[[package]]\nname = "{w}-{w}"\nversion = "{n}.{n}.{n}"\nchecksum = "{value}"\n',
            '    {file = "{w}-{n}.{n}.{n}.tar.gz", hash = "sha256:{value}"},'), lambda draw: draw.hex(64)),
     Noise("git hash", ("CHANGELOG.md", ".github/workflows/{w}.yml", ".git-blame-ignore-revs", "{w}/vendor.conf"),
-          ("- {w} {w} {w} ([{w}](https://git.example.com/{w}/{w}/commit/{value}))", "      - uses: {w}/{w}@{value} # v{n}.{n}",
+          ("- {w} {w} {w} ([{w}](https://git.example.com/{w}/{w}/commit/{value}))",
+           "      - uses: {w}/{w}@{value} # v{n}.{n}",
            "{value}", "example.org/{w}/{w} {value}", "index {value}..{w} 100644"), lambda draw: draw.hex(40)),
     Noise("uuid", ("db/seeds/{w}.sql", "{w}/{w}.csproj", "fixtures/{w}.json", "Assets/{w}.meta"),
           ("INSERT INTO {w} VALUES ('{value}', '{w}', {n});", '    <ProjectReference Id="{value}" Name="{w}" />',
            '  {"id": "{value}", "{w}": {n}},', "guid: {value}", "x-request-id: {value}"), lambda draw: draw.uuid()),
     Noise("minified identifier", ("dist/{w}.min.js", "build/static/css/{w}.css", "public/{w}.chunk.js"),
-          ('{w}:"{value}",', "e.{value}=t,", '{n}:"{value}",', ".{value}{margin:{n}px}", "function {value}(e){return e.{w}}",
+          ('{w}:"{value}",', "e.{value}=t,", '{n}:"{value}",', ".{value}{margin:{n}px}",
+           "function {value}(e){return e.{w}}",
            '"{value}.js":{n},'), _hashed_name, joint=""),
     Noise("base64 image", ("src/{w}.css", "public/{w}.html", "assets/{w}.svg", "docs/{w}.md"),
           (".{w}{background:url(data:image/png;base64,{value})}", '<img src="data:image/png;base64,{value}">',

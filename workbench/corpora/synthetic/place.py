@@ -25,9 +25,10 @@ class Inline:
 class Place:
     """One kind of file.
 
-    ``assign`` are ways to write a value, ``noted`` ways with free text in the same line, ``comment`` a line of free text
-    alone, ``lines`` what else stands in such a file (slots: see :mod:`workbench.corpora.synthetic.filler`). Pieces end with
-    ``joint``. A value that holds a byte of ``forbidden`` would have to be escaped here, so it is not written here.
+    ``assign`` are ways to write a value, ``noted`` ways with free text in the same line, ``comment`` a line of free
+    text alone, ``lines`` what else stands in such a file (slots: see :mod:`workbench.corpora.synthetic.filler`). Pieces
+    end with ``joint``. A value that holds a byte of ``forbidden`` would have to be escaped here, so it is not written
+    here.
     """
 
     name: str

@@ -19,7 +19,8 @@ from workbench.rules.pattern import generate, parse
 from workbench.rules.rule import Format, RuleSet
 from workbench.rules.samples import make_sample
 
-PLAIN_NAMES = ("token", "api_key", "secret", "password", "auth_token", "access_key", "key", "client_secret", "license_key",
+PLAIN_NAMES = ("token", "api_key", "secret", "password", "auth_token", "access_key", "key", "client_secret",
+               "license_key",
                 "credentials", "api_token", "private_key")
 _PREFIXES = ((), (), (), (), ("prod",), ("my",), ("test",), ("default",))
 _DRESSED_TRIES = 40
@@ -64,8 +65,8 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Wording:
-    """One way to write parts: a template with its names filled in, the text for ``{note}``, and what stands directly before
-    and after each token (mostly nothing)."""
+    """One way to write parts: a template with its names filled in, the text for ``{note}``, and what stands directly
+    before and after each token (mostly nothing)."""
 
     template: str
     note: str
@@ -73,7 +74,7 @@ class _Wording:
 
 
 class Planter:
-    """Plants tokens of a rule set. Every token is fresh; the same seed, source ``draw`` and calls give the same ones."""
+    """Plants tokens of a rule set. Each token is fresh; the same seed, source ``draw`` and calls give the same ones."""
 
     def __init__(self, rules: RuleSet, draw: Vocabulary, seed: str) -> None:
         self.rules = rules
@@ -89,7 +90,9 @@ class Planter:
     def plant(self, place: Place, planting: Planting) -> Snippet | None:
         """One token at ``place``; None when this place cannot hold it."""
         parts = self._parts(place, [planting])
-        return self._first(place, parts, self._wordings(place, planting.secret_type, parts[0].format)) if parts else None
+        if not parts:
+            return None
+        return self._first(place, parts, self._wordings(place, planting.secret_type, parts[0].format))
 
     def plant_line(self, place: Place, plantings: Sequence[Planting]) -> Snippet | None:
         """Several tokens in one line of ``place``; None when this place cannot hold them so."""
@@ -97,8 +100,8 @@ class Planter:
         return self._first(place, parts, self._line_wordings(place, parts)) if parts else None
 
     def decoy(self, place: Place, value: bytes, label: Label, names: Sequence[str]) -> Snippet | None:
-        """``value`` at ``place`` under one of ``names`` (words joined by ``_``), where nothing says that it is a credential;
-        None when the place cannot hold it. ``label`` says what it is; its span is filled in."""
+        """``value`` at ``place`` under one of ``names`` (words joined by ``_``), where nothing says that it is a
+        credential; None when the place cannot hold it. ``label`` says what it is; its span is filled in."""
         if not place.holds(value) or place.is_base64:
             return None
         template = self.draw.pick([t for t in place.assign if not _CREDENTIAL.search(t)])

@@ -1,4 +1,4 @@
-"""Ground truth: what a synthetic corpus says of its own files, label by label, in ``labels.parquet`` beside its manifest.
+"""Ground truth: what a synthetic corpus says of its files, label by label, in ``labels.parquet`` beside its manifest.
 
 A label is a span with what stands there and what should come of it. Labels of one blob never share bytes.
 """
@@ -30,8 +30,8 @@ LABELS = pa.schema(
         pa.field("truth", pa.bool_(), nullable=False),  # whether a valid token stands there
         # "<place or kind>[: <arrangement>][, <variant>]", such as "dotenv: crossed, crlf"; see split_why().
         pa.field("why", pa.string(), nullable=False),
-        # match: this span alerts with this type. pair: it does, in one pair with all labels of its pair_id. near_miss: no
-        # alert, and a near miss of pair_type says so. nothing: no alert, whether or not a token stands there.
+        # match: this span alerts with this type. pair: it does, in one pair with all labels of its pair_id. near_miss:
+        # no alert, and a near miss of pair_type says so. nothing: no alert, whether or not a token stands there.
         pa.field("expect", pa.string(), nullable=False),
         pa.field("pair_type", pa.string()),  # the pair that the part belongs to, or lacks the rest of
         pa.field("pair_id", pa.int64()),  # the same for all parts of one planted pair; null outside pairs
@@ -135,5 +135,5 @@ def read_labels(folder: str | os.PathLike[str]) -> pa.Table:
     try:
         return pq.read_table(path).select(LABELS.names).cast(LABELS)
     except (pa.ArrowException, KeyError, ValueError, OSError) as error:
-        raise CorpusError(f"{path}: Expected labels with the columns {', '.join(LABELS.names)} but it cannot be read as "
-                          f"such: {error}. Make the corpus again", path=path) from error
+        raise CorpusError(f"{path}: Expected labels with the columns {', '.join(LABELS.names)} but it cannot be read "
+                          f"as such: {error}. Make the corpus again", path=path) from error

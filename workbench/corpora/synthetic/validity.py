@@ -23,8 +23,8 @@ _BEYOND_BYTES = 300
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A format ready to be asked: delimiters and pattern as one program with the token as ``group``, the longest `before`
-    and token in bytes, the literal every token starts with, and the keywords of `near` in lower case."""
+    """A format ready to be asked: delimiters and pattern as one program with the token as ``group``, the longest
+    `before` and token in bytes, the literal every token starts with, and the keywords of `near` in lower case."""
 
     program: re2._Regexp
     group: int
@@ -50,8 +50,8 @@ def _defined(fmt: Format) -> _Definition:
 def holds(fmt: Format, text: bytes, start: int, end: int, *, alone: bool = False) -> bool:
     """Whether ``text[start:end]`` is a token of ``fmt``: delimiters, pattern, checks and keywords.
 
-    With ``alone``, also that no other token of ``fmt`` begins before it and runs into it: of two that share bytes, which one
-    is meant cannot be told.
+    With ``alone``, also that no other token of ``fmt`` begins before it and runs into it: of two that share bytes,
+    which one is meant cannot be told.
     """
     least = max(0, start - (end - start) - _BEYOND_BYTES) if alone else start
     seen = False

@@ -38,7 +38,8 @@ worker writer zone risk disk desk mask flask
 """
 WORDS: tuple[str, ...] = tuple(_WORDS.split())
 
-_OPENERS = ("Check", "Keep", "Load", "Send", "Find", "Skip", "Read", "Store", "Drop", "Merge", "Move", "Count", "Wait for",
+_OPENERS = ("Check", "Keep", "Load", "Send", "Find", "Skip", "Read", "Store", "Drop", "Merge", "Move", "Count",
+            "Wait for",
             "Give up on", "Ask for", "Warn about", "Überprüfe", "Garde", "再試行", "Prüft")
 _LINKS = ("before", "after", "unless", "when", "so that", "because of", "together with", "without", "for", "über", "où")
 _HOSTS = ("example.com", "example.org", "example.net", "internal.example.com", "staging.example.org", "localhost")
