@@ -22,7 +22,7 @@ _SLOT = re.compile(r"\{([wn])\}")
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """One kind of file: ``line`` templates with one ``{value}`` each, made by ``value``; words at ``{w}``, numbers at ``{n}``."""
+    """One kind of file: ``line`` templates with a ``{value}`` each, made by ``value``, words ``{w}``, numbers ``{n}``."""
 
     kind: str
     paths: tuple[str, ...]
