@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -365,6 +366,36 @@ def test_a_broken_reference_costs_only_itself(tmp_path: Path) -> None:
     (repo.folder / ".git" / "refs" / "heads" / "broken").write_bytes(b"")  # as a crash leaves it
     report = add(tmp_path / "corpus", repo.folder)
     assert (report.blobs, report.failures) == (2, ())
+
+
+@pytest.mark.parametrize("packed", [True, False], ids=["packed", "loose"])
+@pytest.mark.parametrize("victim", ["HEAD", "HEAD:b.txt", "HEAD^{tree}"])
+def test_an_object_that_claims_to_be_gigantic_costs_only_itself(tmp_path: Path, victim: str, *, packed: bool) -> None:
+    repo = Repository(tmp_path / "app")
+    repo.commit({"a.txt": b"one\n"})
+    repo.commit({"b.txt": b"two\n"})
+    object_id = repo.git("rev-parse", victim)
+    kind = repo.git("cat-file", "-t", object_id)
+    objects = repo.folder / ".git" / "objects"
+    if packed:
+        repo.git("repack", "-adq")
+        (pack,), (index,) = objects.glob("pack/*.pack"), objects.glob("pack/*.idx")
+        listed = [line.split() for line in repo.git("verify-pack", "-v", str(index)).splitlines()]
+        (offset,) = [int(line[4]) for line in listed if line[0] == object_id]
+        data = bytearray(pack.read_bytes())
+        number = {"commit": 1, "tree": 2, "blob": 3}[kind]
+        data[offset : offset + 9] = bytes([0x8F | number << 4, *[0xFF] * 7, 0x7F])
+        pack.chmod(0o644)
+        pack.write_bytes(data)
+    else:
+        loose = objects / object_id[:2] / object_id[2:]
+        loose.chmod(0o644)
+        loose.write_bytes(zlib.compress(f"{kind} {10**40}\0".encode() + b"x" * 500))
+
+    report = add(tmp_path / "corpus", repo.folder)
+
+    assert (report.failures, sum(report.skipped.values())) == ((), 1)
+    assert verify(tmp_path / "corpus").problems == ()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 10, -4])

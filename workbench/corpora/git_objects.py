@@ -38,7 +38,8 @@ _MOST_MAPPED_BYTES = 96 << 20
 """Mapped pages of packs and their indices that may stay in memory; an index alone may have a gigabyte of them, and a
 single look into it brings in 200 kB."""
 
-_DAMAGED = (pygit2.GitError, ValueError, OSError)
+_DAMAGED = (pygit2.GitError, ValueError, OSError, MemoryError)
+"""What reading a damaged object raises; the last where it claims to be gigantic."""
 
 
 class MissingObject(KeyError):

@@ -7,6 +7,7 @@ or a machine that crashed leaves them.
 from __future__ import annotations
 
 import re
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ class LooseObjects:
         kind, size, begins = _header(object_id, start)
         try:
             # One byte more than it should be, so that a longer one is noticed and not swallowed.
-            content = start[begins:] + stream.decompress(stream.unconsumed_tail, size + 1)
+            most = min(size + 1, sys.maxsize)  # the size is the object's word, of any length
+            content = start[begins:] + stream.decompress(stream.unconsumed_tail, most)
             rest = stream.decompress(stream.unconsumed_tail, 1) if not stream.eof else b""
         except zlib.error as error:
             raise DamagedLooseObject(f"{object_id.hex()}: {error}") from None
