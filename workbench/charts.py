@@ -104,7 +104,8 @@ def _heading(title: str, shades: Mapping[str, str], left: float) -> str:
     drawn = [f'<text x="{left:.0f}" y="14" font-size="13" font-weight="bold" fill="{INK}">{escape(title)}</text>']
     at = left
     for name, shade in shades.items():
-        drawn.append(f'<rect x="{at:.0f}" y="24" width="10" height="10" fill="{shade}"/>' + _text(at + 14, 33, name, "start"))
+        drawn.append(f'<rect x="{at:.0f}" y="24" width="10" height="10" fill="{shade}"/>')
+        drawn.append(_text(at + 14, 33, name, "start"))
         at += 30 + _LETTER * len(str(name))
     return "".join(drawn)
 

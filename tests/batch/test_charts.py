@@ -22,8 +22,10 @@ def drawn(*rows: tuple[str, str, int]) -> tuple[list[str], list[tuple[str, float
 
 
 def test_bars_are_as_long_as_their_counts_and_the_longest_comes_first() -> None:
-    texts, bars = drawn(("Slack", "partner", 1), ("Acme", "partner", 30), ("Acme", "owner only", 10), ("Duo", "partner", 8))
-    assert [name for name, _ in bars] == ["Acme, owner only: 10", "Acme, partner: 30", "Duo, partner: 8", "Slack, partner: 1"]
+    texts, bars = drawn(
+        ("Slack", "partner", 1), ("Acme", "partner", 30), ("Acme", "owner only", 10), ("Duo", "partner", 8))
+    assert [name for name, _ in bars] == [
+        "Acme, owner only: 10", "Acme, partner: 30", "Duo, partner: 8", "Slack, partner: 1"]
     (_, ten), (_, thirty), (_, eight), _ = bars
     assert thirty == pytest.approx(3 * ten, abs=0.3) and eight == pytest.approx(0.8 * ten, abs=0.3)
     assert {"40", "8", "1", "Open alerts", "owner only", "partner"} <= set(texts)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from workbench.batch import notebook
@@ -30,7 +33,7 @@ def test_the_executed_notebook_is_the_report_and_holds_no_token(
     store, report = tmp_path / "alerts.duckdb", tmp_path / "report.ipynb"
     flags = ("batch", tmp_path / "corpus", "--rules", rules_folder, "--store", store)
     planned = workbench(*flags, "--plan")
-    assert planned.returncode == 0 and "1 of 1 shards" in planned.stdout and not store.exists()
+    assert planned.returncode == 0 and "1 of 1 shard, all " in planned.stdout and not store.exists()
 
     done = workbench(*flags, "--report", report, "--progress")
     assert done.returncode == 0, done.stderr
@@ -67,6 +70,10 @@ def _tokens(corpus: Path) -> set[str]:
         ({"--parameters": "wrong.yaml"}, 2, "corpsu"),
         ({"--threads": "-3"}, 2, "threads"),
         ({"--store": "nowhere/alerts.duckdb"}, 2, "nowhere"),
+        ({"--store": "rules"}, 2, "folder"),
+        ({"--store": "wrong.yaml"}, 2, "not a DuckDB database"),
+        ({"--store": "wrong.yaml/alerts.duckdb"}, 2, "wrong.yaml"),
+        ({"--report": "rules"}, 2, "--report"),
     ],
 )
 def test_wrong_input_is_a_sentence_and_an_exit_code(
@@ -101,6 +108,64 @@ secrets:
     missed = workbench(*flags)
     assert missed.returncode == 4, missed.stderr
     assert "blind_token" in missed.stderr and "Traceback" not in missed.stderr
+
+
+def test_every_format_that_no_sample_can_be_made_of_is_named_at_once(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None]) -> None:
+    """Its author mends all of them and starts once, not once for each."""
+    add_to(tmp_path / "corpus", 6)
+    (rules_folder / "never.yaml").write_text(r"""
+provider: Never
+secrets:
+  - {type: never_one, name: N, formats: [{pattern: 'never1_[0-9]{30}', must_match: ['[a-z]$']}]}
+  - {type: never_two, name: N, formats: [{pattern: 'never2_[0-9]{30}', must_match: ['[a-z]$']}]}
+""")
+    done = workbench("batch", tmp_path / "corpus", "--rules", rules_folder, "--store", tmp_path / "alerts.duckdb")
+    assert done.returncode == 2, done.stderr
+    assert "2 problems" in done.stderr and "never_one" in done.stderr and "never_two" in done.stderr
+    assert StoreReader(tmp_path / "alerts.duckdb").matches().num_rows == 0
+
+
+@pytest.mark.parametrize(("how", "status"), [
+    (signal.SIGINT, "interrupted"), (signal.SIGTERM, "interrupted"), (signal.SIGKILL, "abandoned")])
+def test_a_stopped_batch_is_told_as_it_ended_and_the_next_one_ends_the_work(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None], how: signal.Signals, status: str) -> None:
+    """A terminal interrupts, a scheduler terminates, and a machine out of memory kills."""
+    for file in range(40):  # a transaction each, so that there is time to stop it in
+        add_to(tmp_path / "corpus", 6, first=6 * file)
+    store = Store(tmp_path / "alerts.duckdb")
+    flags = ["batch", str(tmp_path / "corpus"), "--rules", str(rules_folder), "--store", str(store.path)]
+    batch = subprocess.Popen([sys.executable, "-m", "workbench", *flags], stderr=subprocess.PIPE, text=True)
+    reader = StoreReader(store.path)
+    while not reader.runs().num_rows:
+        assert batch.poll() is None
+        time.sleep(0.01)
+    ((kernel, ),) = reader.query("SELECT process_id FROM run").to_pandas().to_numpy()
+    batch.send_signal(how)
+    if how == signal.SIGKILL:
+        os.kill(int(kernel), how)
+    _, said = batch.communicate(timeout=60)
+    assert batch.returncode in (128 + how, -how) and "Traceback" not in said, said
+    assert [r["status"] for r in reader.runs().to_pylist()] == [status]
+    done = workbench(*flags)
+    assert done.returncode == 0, done.stderr
+    assert reader.alerts(state="open").num_rows == 120
+
+
+def test_a_batch_waits_for_a_reader_of_duckdbs_own_and_says_for_whom(
+        tmp_path: Path, rules_folder: Path, add_to: Callable[..., None]) -> None:
+    add_to(tmp_path / "corpus", 6)
+    store = Store(tmp_path / "alerts.duckdb")
+    flags = ["batch", str(tmp_path / "corpus"), "--rules", str(rules_folder), "--store", str(store.path)]
+    held = duckdb.connect(str(store.path), read_only=True)
+    batch = subprocess.Popen([sys.executable, "-m", "workbench", *flags], stderr=subprocess.PIPE, text=True)
+    assert batch.stderr is not None
+    said = batch.stderr.readline()
+    assert said.startswith(f"waiting for process {os.getpid()} (") and "alerts.duckdb" in said
+    held.close()
+    _, rest = batch.communicate(timeout=60)
+    assert (batch.returncode, rest) == (0, "")
+    assert StoreReader(store.path).alerts().num_rows == 3
 
 
 def test_a_second_writer_is_told_who_writes(tmp_path: Path, rules_folder: Path, add_to: Callable[..., None],

@@ -18,6 +18,7 @@ from workbench.batch.params import BatchParams
 from workbench.batch.plan import make_plan
 from workbench.batch.run import RunReport, run
 from workbench.errors import CanaryMissed, CorpusError, RulesError, StoreLocked, UsageError
+from workbench.store import connection
 from workbench.store.reader import StoreReader
 
 Add = Callable[..., None]
@@ -152,6 +153,28 @@ def test_a_second_batch_is_refused_by_name_while_the_first_runs(
         child.kill()
         child.wait()
     assert do(tmp_path, rules_folder).failures == {}
+
+
+def test_a_run_that_has_begun_waits_for_the_store_and_loses_nothing(
+        tmp_path: Path, rules_folder: Path, add_to: Add, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody's own DuckDB session keeps the file for longer than the run takes."""
+    monkeypatch.setattr(connection, "FIRST_TOLD_S", 0.2)
+    add_to(tmp_path / "corpus", 6)
+    do(tmp_path, rules_folder)
+    add_to(tmp_path / "corpus", 6, first=6)
+    plan = make_plan(params(tmp_path, rules_folder))
+    hold = ("import duckdb, sys, time; c = duckdb.connect(sys.argv[1], read_only=True); "
+            "print('held', flush=True); time.sleep(2)")
+    holder = subprocess.Popen([sys.executable, "-c", hold, str(tmp_path / "alerts.duckdb")], stdout=subprocess.PIPE)
+    assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+    with pytest.raises(StoreLocked, match=str(holder.pid)):
+        run(plan, wait_s=0.5)
+    report = run(plan)
+    holder.wait()
+    assert (report.failures, report.blobs) == ({}, 6)
+    assert f"waiting for process {holder.pid} (python" in capsys.readouterr().err
+    assert len(alerts(tmp_path)) == 6
 
 
 def test_killed_anywhere_it_goes_on_and_ends_with_the_same_alerts(

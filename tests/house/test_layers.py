@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "workbench"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("counting",),
     ("errors", "model", "schemas", "content", "shipped", "charts"),
     ("rules",),
     ("corpora",),

@@ -251,7 +251,7 @@ def test_the_command_line_says_what_went_where(filled: Path, tmp_path: Path, mon
                  "--format", "json", "--format", "csv", "--first-location-only"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "2 alerts for 1 providers" in result.output
+    assert "2 alerts for 1 provider in " in result.output
     assert "duo-ltd: 2 alerts, 4 objects for Duo Ltd" in result.output
     assert "tk" + "_" not in result.output
 

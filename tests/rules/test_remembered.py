@@ -1,4 +1,4 @@
-"""What lint remembers: a second check says the same as the first, an edited rule is looked at anew, damage is harmless."""
+"""What lint remembers: a second check says what the first did, an edited rule is looked at anew, damage is harmless."""
 
 from __future__ import annotations
 

@@ -16,8 +16,11 @@ from tests.store import scanned
 from tests.store.conftest import Child
 from tests.store.scanned import KEY, RULES, STATS, a_shard, begin, hashes, run_all, shard_id
 from workbench.errors import StoreError, StoreLocked, UsageError
+from workbench.store import connection
+from workbench.store.outgoing import read_outgoing
 from workbench.store.process import ProcessMark, describe_process, is_alive, this_process
 from workbench.store.reader import StoreReader
+from workbench.store.snapshot import snapshot
 from workbench.store.store import Store
 
 
@@ -32,6 +35,35 @@ def test_a_second_batch_is_refused_by_name_while_the_first_lives(store: Store, c
     run_id = begin(store)  # and goes ahead when it is gone
     assert [(r["run_id"] == run_id, r["status"]) for r in StoreReader(store.path).runs().to_pylist()] == [
         (False, "abandoned"), (True, "running")]
+
+
+def test_a_run_whose_process_was_killed_is_read_as_abandoned_and_nothing_is_written(store: Store, child: Child) -> None:
+    begun = child("lease", store.path, 60)
+    assert begun.stdout and begun.stdout.readline() == "leased\n"
+    reader = StoreReader(store.path)
+    assert [r["status"] for r in reader.runs().to_pylist()] == ["running"]
+    copy = store.path.with_name("copy.duckdb")
+    snapshot(store.path, copy)
+    begun.kill()
+    begun.wait()
+    before = store.path.read_bytes()
+    assert [r["status"] for r in reader.runs().to_pylist()] == ["abandoned"]
+    assert read_outgoing(store.path).run_status == "abandoned"
+    assert store.path.read_bytes() == before
+    assert [r["status"] for r in StoreReader(copy).runs().to_pylist()] == ["running"]  # as it was then
+
+
+def test_a_wait_that_lasts_is_told_with_the_process(
+        store: Store, child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FIRST_TOLD_S", 0.2)
+    told: list[str] = []
+    patient = Store(store.path, key=KEY, told=told.append)
+    holder = child("hold", store.path, 1)
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    assert begin(patient)
+    (sentence,) = told  # once, not at every try
+    who = rf"process {holder.pid} \(python\S* child\.py\)"
+    assert re.match(rf"waiting for {who}, which holds \S*alerts\.duckdb", sentence)
 
 
 def test_a_held_lock_is_one_sentence_naming_the_process(store: Store, child: Child) -> None:

@@ -15,6 +15,7 @@ from workbench.batch.params import BatchParams
 from workbench.corpora.git import add_repositories
 from workbench.corpora.synthesize import synthesize
 from workbench.corpora.writer import CorpusWriter
+from workbench.counting import counted
 from workbench.engine.compiled import CompiledRules
 from workbench.errors import UsageError
 from workbench.measure.planted import measure
@@ -38,9 +39,10 @@ def demo(out: Path, *, seed: int | str = 0, size_bytes: int = DEMO_BYTES, reposi
     """
     _make_room(out)
     rules = load([rules_folder()])
-    yield f"rules      {len(rules.secret_types)} secret types and {len(rules.pairs)} pairs"
+    yield f"rules      {counted(len(rules.secret_types), 'secret type')} and {counted(len(rules.pairs), 'pair')}"
     planted = synthesize(rules, out / "planted", seed=seed, size_bytes=size_bytes, progress=progress)
-    yield f"corpus     {planted.blobs:,} made-up files, {planted.content_bytes:,} bytes, labelled: {out / 'planted'}"
+    yield (f"corpus     {counted(planted.blobs, 'made-up file')}, {counted(planted.content_bytes, 'byte')}, labelled: "
+           f"{out / 'planted'}")
     corpora = [out / "planted"]
     if repository is not None:
         with CorpusWriter(out / "history", made="git history") as writer:
@@ -54,7 +56,7 @@ def demo(out: Path, *, seed: int | str = 0, size_bytes: int = DEMO_BYTES, reposi
         yield f"batch      {corpus.name}: {run['status']}, report: {report}"
     yield from _alerts(store)
     done = export_alerts(store, out / "export", progress=progress)
-    yield f"export     {len(done.providers)} partners, a folder each: {done.folder}"
+    yield f"export     {counted(len(done.providers), 'partner')}, a folder each: {done.folder}"
     result = measure(out / "planted", CompiledRules(rules, cache=folder()), progress=progress)
     yield f"measured   recall    {result.recall}"
     yield f"           precision {result.precision}"
@@ -74,5 +76,5 @@ def _alerts(store: Path) -> Iterator[str]:
         "SELECT count(*) AS alerts, count(*) FILTER (kind = 'pair') AS pairs, count(DISTINCT provider) AS providers, "
         "count(*) FILTER (partner_alert) AS partner FROM alerts WHERE state = 'open'")
     (row,) = table.to_pylist()
-    yield (f"alerts     {row['alerts']:,} open, {row['pairs']:,} of them pairs, from {row['providers']} providers; "
-           f"{row['partner']:,} go to partners")
+    yield (f"alerts     {row['alerts']:,} open, {row['pairs']:,} of them pairs, from "
+           f"{counted(row['providers'], 'provider')}; {row['partner']:,} go to partners")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import errors
-from workbench.batch.params import BatchParams
+from workbench.batch.params import WAIT_S, BatchParams
 from workbench.errors import StoreError, UsageError, WorkbenchError
 from workbench.shipped import notebooks_folder
 from workbench.store.reader import StoreReader
@@ -81,8 +81,8 @@ def _execute(params: BatchParams, report: Path) -> None:
     private = Config({"KernelManager": {"transport": "ipc"}})
     try:
         papermill.execute_notebook(
-            notebooks_folder() / NOTEBOOK, report, engine_name=_ENGINE, parameters=params.to_mapping(), kernel_name="python3",
-            progress_bar=False, log_output=False, stderr_file=sys.stderr if params.progress else None, config=private,
+            notebooks_folder() / NOTEBOOK, report, engine_name=_ENGINE, parameters=params.to_mapping(),
+            kernel_name="python3", progress_bar=False, log_output=False, stderr_file=sys.stderr, config=private,
             # Ending a kernel interrupts it, which it would log as an error of its own on the terminal.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"])
     except OSError as error:
@@ -102,8 +102,8 @@ _ENGINE = "batch"
 def _engine() -> type:
     """Papermill's own engine, but that it ends a kernel at once when the last cell is done.
 
-    By then everything stands in the store, and a kernel asked to end by itself took a third of a second of every run. One
-    that is interrupted is still asked, so that the run can say in the ledger how it ended.
+    By then everything stands in the store, and a kernel asked to end by itself took a third of a second of every run.
+    One that is interrupted is still asked, so that the run can say in the ledger how it ended.
     """
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import Engine
@@ -152,7 +152,7 @@ def _runs_of(params: BatchParams) -> list[dict[str, Any]]:
     """Rows of the ledger whose report is the one of ``params``, oldest first."""
     if not Path(params.store).exists():
         return []
-    rows = StoreReader(params.store).runs().to_pylist()
+    rows = StoreReader(params.store, wait_s=WAIT_S).runs().to_pylist()
     return [r for r in rows if json.loads(r["params"]).get("report_file") == params.report_file]
 
 

@@ -15,6 +15,10 @@ from workbench.corpora.reader import SHARD_BYTES
 from workbench.engine.scan import MOST_BLOB_BYTES
 from workbench.errors import UsageError
 
+WAIT_S = 600.0
+"""How long a run waits for a connection of another process, in seconds. Who reads by other means than ours may keep the
+store for a while; a run that has scanned for hours is not to end for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchParams:

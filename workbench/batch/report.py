@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from workbench import charts
-from workbench.batch.params import BatchParams
+from workbench.batch.params import WAIT_S, BatchParams
 from workbench.batch.plan import BatchPlan, make_plan
 from workbench.batch.run import RunReport, run
+from workbench.counting import counted
 from workbench.store.reader import StoreReader
 
 
@@ -45,12 +46,13 @@ class BatchReport:
         self._alerts = None
         self.done = report = run(self.planned)
         rate = report.content_bytes / report.seconds / 1e6 if report.seconds else 0.0
-        shards = f"{report.shards_done} shards done, {len(report.failures)} failed"
+        shards = f"{counted(report.shards_done, 'shard')} done, {len(report.failures)} failed"
         return Lines([
             f"run        {report.run_id}: {shards}, {report.seconds:.1f} s",
-            f"canaries   {report.canaries} fresh samples, all found",
-            f"scanned    {report.blobs:,} blobs, {report.content_bytes:,} bytes, {rate:,.0f} MB/s",
-            f"found      {report.matches:,} matches, {report.pairs:,} pairs, {report.near_misses:,} near misses",
+            f"canaries   {counted(report.canaries, 'fresh sample')}, all found",
+            f"scanned    {counted(report.blobs, 'blob')}, {counted(report.content_bytes, 'byte')}, {rate:,.0f} MB/s",
+            (f"found      {counted(report.matches, 'match')}, {counted(report.pairs, 'pair')}, "
+             f"{counted(report.near_misses, 'near miss')}"),
             f"alerts     {report.alerts_opened:,} new",
         ])
 
@@ -96,9 +98,10 @@ class BatchReport:
                 for shard, reason in (self.done.failures if self.done else {}).items()]
         left_out = self.done.locations_left_out if self.done else {}
         rows += [{"what": "locations left out", "count": n, "reason": reason} for reason, n in left_out.items()]
-        skipped = StoreReader(self.params.store).query(
+        skipped = StoreReader(self.params.store, wait_s=WAIT_S).query(
             "SELECT reason, count(*) AS n, sum(size_bytes) AS size FROM skipped_blob GROUP BY reason ORDER BY reason")
-        rows += [{"what": "skipped blobs", "count": r["n"], "reason": f"{r['reason']} ({int(r['size']):,} bytes)"}
+        rows += [{"what": "skipped blobs", "count": r["n"],
+                  "reason": f"{r['reason']} ({counted(int(r['size']), 'byte')})"}
                  for r in skipped.to_pylist()]
         if not rows:
             return Lines(["nothing: every shard was done and no blob was skipped"])
@@ -107,5 +110,5 @@ class BatchReport:
     def _open_alerts(self) -> pd.DataFrame:
         """The store's open alerts as they were when first asked for after the run: all pictures show the same."""
         if self._alerts is None:
-            self._alerts = StoreReader(self.params.store).alerts(state="open").to_pandas()
+            self._alerts = StoreReader(self.params.store, wait_s=WAIT_S).alerts(state="open").to_pandas()
         return self._alerts

@@ -7,6 +7,7 @@ and the others go on.
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,16 +22,18 @@ from tqdm import tqdm
 
 from workbench import __version__
 from workbench.batch import places
+from workbench.batch.params import WAIT_S
 from workbench.batch.plan import BatchPlan, ShardWork
 from workbench.content import content_bytes
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.canary import check_canary
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import scan_batches
-from workbench.errors import CanaryMissed, StoreError, WorkbenchError
+from workbench.errors import CanaryMissed, RulesError, StoreError, WorkbenchError
 from workbench.model import RuleHash, RunId
 from workbench.rules import cached
 from workbench.rules.rule import RuleSet
+from workbench.rules.samples import make_sample
 from workbench.store.recording import ShardStats
 from workbench.store.rulebook import RuleInfo, TypeInfo
 from workbench.store.store import Store
@@ -98,28 +101,28 @@ def scan_shard(work: ShardWork, compiled: CompiledRules, most_blob_bytes: int) -
     return Scanned(tuple(results), stats)
 
 
-def run(plan: BatchPlan, *, seed: str | None = None) -> RunReport:
-    """Carry out a plan.
+def run(plan: BatchPlan, *, seed: str | None = None, wait_s: float = WAIT_S) -> RunReport:
+    """Carry out a plan. ``wait_s`` is how long it waits, and says so, while another process has the store.
 
     Raises :class:`CanaryMissed` before anything is recorded, and StoreError, StoreLocked or WrongKey when the store
     cannot be written; a shard that fails is counted in the report and the run goes on. However it ends, the ledger
     says so.
     """
     report = RunReport()
-    started = time.perf_counter()
     with ThreadPoolExecutor(plan.params.thread_count, thread_name_prefix="scan") as pool:
         scans = _Scans(plan, pool)
         try:
-            return _run(plan, scans, report, started, seed)
+            return _run(plan, scans, report, seed, wait_s)
         finally:
             scans.cancel()
 
 
-def _run(plan: BatchPlan, scans: _Scans, report: RunReport, started: float, seed: str | None) -> RunReport:
-    # DuckDB makes the store, and the first shards are scanned, while Python makes and scans the canary. What they find is
-    # held back: nothing is recorded before store and canary are well.
+def _run(plan: BatchPlan, scans: _Scans, report: RunReport, seed: str | None, wait_s: float) -> RunReport:
+    started = time.perf_counter()
+    # DuckDB makes the store, and the first shards are scanned, while Python makes and scans the canary. What they find
+    # is held back: nothing is recorded before store and canary are well.
     with ThreadPoolExecutor(1, thread_name_prefix="store") as aside:
-        opening = aside.submit(_begin, plan)
+        opening = aside.submit(_begin, plan, wait_s)
         try:
             compiled = _compile_groups(plan)
             scans.start(compiled)
@@ -156,8 +159,9 @@ def _supersede(plan: BatchPlan, store: Store, report: RunReport) -> None:
     report.shards_superseded, report.alerts_closed = outcome.shards, report.alerts_closed + outcome.alerts_closed
 
 
-def _begin(plan: BatchPlan) -> tuple[Store, RunId]:
-    store = Store(plan.params.store)
+def _begin(plan: BatchPlan, wait_s: float) -> tuple[Store, RunId]:
+    # On a line of its own, whatever the bar is doing; the report keeps it.
+    store = Store(plan.params.store, wait_s=wait_s, told=partial(tqdm.write, file=sys.stderr))
     return store, store.begin_run(rule_infos(plan.rules), corpus=plan.corpus.manifest.name,
                                   rule_set_hash=plan.rules.hash, params=plan.params.to_mapping(), versions=versions())
 
@@ -185,7 +189,22 @@ def _compile_groups(plan: BatchPlan) -> dict[tuple[str, ...], CompiledRules]:
 def _canary(plan: BatchPlan, compiled: Mapping[tuple[str, ...], CompiledRules], seed: str | None) -> int:
     seed = seed or secrets.token_hex(8)
     engines = list(compiled.values()) or [CompiledRules(plan.rules, cache=cached.folder())]
-    return sum(check_canary(c, seed=seed) for c in engines)
+    try:
+        return sum(check_canary(c, seed=seed) for c in engines)
+    except RulesError:
+        raise RulesError(_unrunnable(plan.rules, seed)) from None
+
+
+def _unrunnable(rules: RuleSet, seed: str) -> list[str]:
+    """Every format that no sample can be made of, as a problem each: its author is to hear of all at once."""
+    problems: list[str] = []
+    for secret in rules.secret_types.values():
+        for index in range(len(secret.formats)):
+            try:
+                make_sample(secret, index, seed=seed)
+            except RulesError as error:
+                problems += error.problems
+    return problems
 
 
 class _Scans:

@@ -1,7 +1,6 @@
 """The command line: parsing and exit codes; each command is one library call.
 
-Exit codes: 0 done; 1 it went wrong and the message says how; 2 usage (an argument, a rule or a corpus that cannot be
-used as given); 3 some shards failed; 4 a canary was missed; 130 interrupted. Expected errors never show a traceback.
+Exit codes are decided by the errors themselves (:mod:`workbench.errors`). Expected errors never show a traceback.
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ from typing import Annotated
 
 import typer
 
-from workbench.errors import WorkbenchError
+from workbench.errors import EXIT_CODES, ExitCode, WorkbenchError
 
 app = typer.Typer(
     name="workbench",
     help="Make, measure and run secret-scanning partner patterns over Parquet corpora of public commits.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # its tracebacks print local variables, and those hold tokens
@@ -69,7 +69,7 @@ def _register() -> None:
     app.command("dry-run")(lab.dry_run)
     app.command("compare")(lab.compare)
     app.command("lab")(lab.lab)
-    app.command("batch")(batch.batch)
+    app.command("batch", epilog=EXIT_CODES)(batch.batch)
     app.command("export")(export.export)
     app.add_typer(store.app, name="store")
     app.command("demo")(demo.demo)
@@ -83,26 +83,23 @@ def main() -> None:
     _leave(_run())
 
 
-_INTERRUPTED = 130
-
-
 def _run() -> int:
     try:
         app()
     except SystemExit as ended:
-        if ended.code == _INTERRUPTED:  # typer leaves so, and says nothing
+        if ended.code == ExitCode.INTERRUPTED:  # typer leaves so, and says nothing
             typer.echo("Interrupted.", err=True)
-        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+        return ended.code if isinstance(ended.code, int) else ExitCode.DONE if ended.code is None else ExitCode.STOPPED
     except WorkbenchError as error:
         typer.echo(f"Error: {error}", err=True)
         return error.exit_code
     except KeyboardInterrupt:
         typer.echo("Interrupted.", err=True)
-        return _INTERRUPTED
+        return ExitCode.INTERRUPTED
     except Exception:  # noqa: BLE001  a fault of ours: shown, and the process still ends as below
         traceback.print_exc()
-        return 1
-    return 0
+        return ExitCode.STOPPED
+    return ExitCode.DONE
 
 
 def _leave(code: int) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench.errors import UsageError
-
-_SOME_FAILED = 3
+from workbench.cli.termination import unwinding
+from workbench.counting import counted
+from workbench.errors import ExitCode, UsageError
 
 
 def batch(
@@ -56,7 +56,7 @@ def batch(
     if plan:
         _print_plan(params)
         return
-    raise typer.Exit(_run(params, report) or (0 if all_taken else _SOME_FAILED))
+    raise typer.Exit(_run(params, report) or (0 if all_taken else ExitCode.SHARDS_FAILED))
 
 
 def _read_parameters(file: Path) -> dict[str, Any]:
@@ -75,20 +75,25 @@ def _read_parameters(file: Path) -> dict[str, Any]:
 def _print_plan(params: Any) -> None:
     from workbench.batch.plan import make_plan
 
-    for line in make_plan(params).lines():
+    for line in make_plan(params, told=_waiting).lines():
         typer.echo(line)
+
+
+def _waiting(sentence: str) -> None:
+    typer.echo(sentence, err=True)
 
 
 def _run(params: Any, report: Path | None) -> int:
     from workbench.batch.notebook import execute
     from workbench.batch.plan import make_plan
 
-    make_plan(params)  # what cannot be used is refused here, before a kernel starts
-    path, run = execute(params, report=report)
+    make_plan(params, told=_waiting)  # what cannot be used is refused here, before a kernel starts
+    with unwinding():  # a scheduler's SIGTERM lets the run say in the ledger how it ended
+        path, run = execute(params, report=report)
     for line in run_summary(run):
         typer.echo(line)
     typer.echo(f"report     {path}")
-    return 0 if run["status"] == "done" else _SOME_FAILED
+    return ExitCode.DONE if run["status"] == "done" else ExitCode.SHARDS_FAILED
 
 
 def run_summary(run: dict[str, Any]) -> list[str]:
@@ -97,7 +102,7 @@ def run_summary(run: dict[str, Any]) -> list[str]:
 
     counts = json.loads(run["counts"]) if isinstance(run["counts"], str) else run["counts"]
     lines = [f"run        {run['run_id']} {run['status']}",
-             f"shards     {counts['shards_done']} done, {counts['shards_failed']} failed"]
+             f"shards     {counts['shards_done']:,} done, {counts['shards_failed']:,} failed"]
     left_out = counts.get("locations_left_out")
     if left_out:
         lines.append("places     left out: " + ", ".join(f"{n} {reason}" for reason, n in left_out.items()))
@@ -105,7 +110,9 @@ def run_summary(run: dict[str, Any]) -> list[str]:
         return [*lines, "scanned    nothing: every shard was done with these rules"]
     skipped = ", ".join(f"{n} {reason}" for reason, n in counts["skipped"].items()) or "none"
     return [*lines,
-            f"scanned    {counts['blobs']:,} blobs, {counts['content_bytes']:,} bytes in {counts['seconds']:.1f} s",
+            (f"scanned    {counted(counts['blobs'], 'blob')}, {counted(counts['content_bytes'], 'byte')} in "
+             f"{counts['seconds']:.1f} s"),
             f"skipped    {skipped}",
-            f"found      {counts['matches']:,} matches, {counts['pairs']:,} pairs, {counts['near_misses']:,} near misses",
+            (f"found      {counted(counts['matches'], 'match')}, {counted(counts['pairs'], 'pair')}, "
+             f"{counted(counts['near_misses'], 'near miss')}"),
             f"alerts     {counts['alerts_opened']:,} new"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workbench.cli.termination import unwinding
+from workbench.counting import counted
 
 if TYPE_CHECKING:
     from workbench.corpora.describe import CorpusDescription
@@ -147,7 +148,8 @@ def sample(
 
     with _bytes_bar("sample") as told:
         manifest = draw(source, target, blobs=blobs, seed=seed, progress=told)
-    typer.echo(f"{target}: {manifest.made}; {manifest.content_bytes / 1e6:.1f} MB, {manifest.locations} locations")
+    typer.echo(f"{target}: {manifest.made}; {manifest.content_bytes / 1e6:.1f} MB, "
+               f"{counted(manifest.locations, 'location')}")
 
 
 def end_ingest(skipped: Mapping[str, int], failures: Sequence[str]) -> None:
@@ -179,7 +181,7 @@ def _print_description(found: CorpusDescription) -> None:
         f"{blobs.bytes / 1e6:,.1f} MB on disk ({', '.join(blobs.codecs) or 'none'}){ratio}\n"
         f"locations  {locations.rows:>12,}  in {found.repositories:,} {names}\n"
         f"           {counted(locations.files, 'file')}, {locations.bytes / 1e6:,.1f} MB on disk; "
-        f"{found.blobs_without_location:,} blobs have none"
+        f"{counted(found.blobs_without_location, 'blob')} without one"
     )
     for title, shares in (("source", found.sources), ("path class", found.path_classes), ("language", found.languages)):
         if shares:
@@ -193,13 +195,6 @@ def _print_description(found: CorpusDescription) -> None:
     for blob in found.largest:
         typer.echo(f"{blob.size:>14,}  {blob.blob_id}  {blob.repository} {blob.path}")
     _print_skipped(found.skipped)
-
-
-def counted(count: int, what: str) -> str:
-    """A count and its noun, in the plural where it is not one."""
-    if count == 1:
-        return f"1 {what}"
-    return f"{count:,} {what.removesuffix('y')}ies" if what.endswith("y") else f"{count:,} {what}s"
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from workbench.counting import counted
+
 
 def export(
     store: Annotated[Path, typer.Option(help="The alert store.")],
@@ -31,11 +33,13 @@ def export(
         typer.echo(f"The store's last run is {done.run_status}: alerts or their places may be missing. Run workbench batch "
                    "again to complete it, then export once more", err=True)
     for provider in done.providers:
-        typer.echo(f"{provider.folder}: {provider.alerts} alerts, {provider.objects} objects for {provider.provider}")
+        typer.echo(f"{provider.folder}: {counted(provider.alerts, 'alert')}, "
+                   f"{counted(provider.objects, 'object')} for {provider.provider}")
         if provider.tokens_not_utf8:
-            typer.echo(f"{provider.folder}: {provider.tokens_not_utf8} tokens are not valid UTF-8; "
-                       r"their stray bytes stand as \xNN", err=True)
-    typer.echo(f"{sum(p.alerts for p in done.providers)} alerts for {len(done.providers)} providers in {done.folder}")
+            typer.echo(f"{provider.folder}: {counted(provider.tokens_not_utf8, 'token')} not in valid UTF-8; "
+                       r"stray bytes stand as \xNN", err=True)
+    typer.echo(f"{counted(sum(p.alerts for p in done.providers), 'alert')} for "
+               f"{counted(len(done.providers), 'provider')} in {done.folder}")
 
 
 def register(app: typer.Typer) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.counting import counted
+
 if TYPE_CHECKING:
     from workbench.lab import Session
     from workbench.lab.tables import Results
@@ -49,9 +51,9 @@ def dry_run(
         typer.echo(f"Warning: {warning}", err=True)
     _print_counts("dropped", (f"{r['type']} ({r['format']}) {r['stage']}: {r['candidates']:,}, {r['meaning']}"
                               for r in run.dropped.to_dict("records")))
-    _print_counts("paths", (f"{r['path_class']}: {r['findings']:,} secrets in {r['places']:,} places"
+    _print_counts("paths", (f"{r['path_class']}: {counted(r['findings'], 'secret')} in {counted(r['places'], 'place')}"
                             for r in run.by_path_class.to_dict("records")))
-    _print_counts("where", (f"{r['repository']}: {r['findings']:,} secrets in {r['places']:,} places"
+    _print_counts("where", (f"{r['repository']}: {counted(r['findings'], 'secret')} in {counted(r['places'], 'place')}"
                             for r in run.by_repository.head(10).to_dict("records")))
     _print_rows(run.sample, rows)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.counting import counted
 from workbench.errors import UsageError
 from workbench.shipped import rules_folder
 
@@ -46,11 +47,6 @@ def corpus_batches(corpus: Path) -> Iterator[pa.RecordBatch]:
                 bar.update(batch.column("content").nbytes)
 
 
-def _counted(count: int, noun: str) -> str:
-    """A count and its noun, in the plural where it is not one."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 @app.command()
 def check(
     paths: PathsArgument = None,
@@ -74,7 +70,7 @@ def check(
     for problem in problems:
         typer.echo(str(problem))
     errors = sum(p.severity == "error" for p in problems)
-    typer.echo(f"{_counted(errors, 'error')}, {_counted(len(problems) - errors, 'warning')}", err=True)
+    typer.echo(f"{counted(errors, 'error')}, {counted(len(problems) - errors, 'warning')}", err=True)
     if errors or (warnings_as_errors and problems):
         raise typer.Exit(2)
 
@@ -114,8 +110,8 @@ def test(
     outcome = run(loaded, seed=seed, only=only or ())
     for failure in outcome.failures:
         typer.echo(str(failure))
-    typer.echo(f"{_counted(outcome.cases, 'test')} of {_counted(outcome.rules, 'rule')}: {len(outcome.failures)} failed, "
-               f"{_counted(len(outcome.known_gaps), 'known gap')}", err=True)
+    typer.echo(f"{counted(outcome.cases, 'test')} of {counted(outcome.rules, 'rule')}: {len(outcome.failures)} failed, "
+               f"{counted(len(outcome.known_gaps), 'known gap')}", err=True)
     if outcome.failures:
         raise typer.Exit(1)
 
@@ -174,10 +170,10 @@ def list_types(
         flags = [word for word, is_set in (("partner", e.partner), ("user", e.user), ("push", e.push_protection),
                                            ("base64", e.base64), ("checksum", bool(e.checksums)), ("pair", bool(e.pairs)))
                  if is_set]
-        typer.echo(f"{e.type:<52} {e.provider:<24} {len(e.formats)} {'formats' if len(e.formats) > 1 else 'format '}  "
+        typer.echo(f"{e.type:<52} {e.provider:<24} {counted(len(e.formats), 'format'):<9}  "
                    f"{' '.join(flags)}")
     if not as_json:
-        typer.echo(_counted(len(found), "secret type"), err=True)
+        typer.echo(counted(len(found), "secret type"), err=True)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.rules import CorpusOption, corpus_batches, paths_or_shipped, standard_input
+from workbench.counting import counted
 from workbench.errors import UsageError
 
 
@@ -47,7 +48,7 @@ def _met_in(corpus: Path, prefix: str, text: str) -> list[str]:
     lines = [f"in corpus prefix {literal_rate(corpus_batches(corpus), prefix.encode())}"] if prefix else []
     compiled = CompiledRules(rule_set(check_sources([("proposal", text)])))
     matches, files = match_count(corpus_batches(corpus), compiled)
-    return [*lines, f"          the rule finds {matches} in {files} files"]
+    return [*lines, f"          the rule finds {counted(matches, 'match')} in {counted(files, 'file')}"]
 
 
 class FormOption(StrEnum):
@@ -80,7 +81,7 @@ def import_rules(
     for line in result.lines:
         typer.echo(f"{file}: {line}", err=True)
     count = len(result.data["secrets"])
-    typer.echo(f"{count} secret types, {len(result.lines)} things not translated", err=True)
+    typer.echo(f"{counted(count, 'secret type')}, {counted(len(result.lines), 'thing')} not translated", err=True)
     if not count:
         raise UsageError(f"{file}: Expected at least one rule that translates but got none; see above")
     typer.echo(yaml_text(result.data), nl=False)

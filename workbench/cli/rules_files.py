@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from workbench.cli.rules import wrong
+from workbench.counting import counted
 from workbench.shipped import rules_folder
 
 FolderOption = Annotated[Path | None, typer.Option("--rules", help="A rules folder; the shipped rules if none.")]
@@ -52,7 +53,7 @@ def lock(*, rules: FolderOption = None, check: CheckOption = False) -> None:
     changed = write_lock(loaded, folder)
     for line in changed:
         typer.echo(line)
-    typer.echo(f"{len(changed)} rules changed", err=True)
+    typer.echo(f"{counted(len(changed), 'rule')} changed", err=True)
 
 
 def _bring_up_to_date(path: Path, text: str, command: str, check: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from workbench.counting import counted
+
 app = typer.Typer(help="Look at an alert store and look after it.", no_args_is_help=True)
 
 StorePath = Annotated[Path, typer.Option("--store", help="The alert store, a DuckDB file.")]
@@ -19,7 +21,7 @@ def runs(store: StorePath) -> None:
 
     for run in StoreReader(store).runs().to_pylist():
         elapsed = "" if run["elapsed_s"] is None else f"  {run['elapsed_s']:.1f} s"
-        failed = f"  {run['failed_shards']} shards failed" if run["failed_shards"] else ""
+        failed = f"  {counted(run['failed_shards'], 'shard')} failed" if run["failed_shards"] else ""
         typer.echo(f"{run['run_id']}  {run['status']:<11}  {run['corpus']}  rules {run['rule_set_hash']}{elapsed}{failed}")
 
 
@@ -33,7 +35,7 @@ def alerts(store: StorePath) -> None:
         "GROUP BY ALL ORDER BY alerts DESC, provider, alert_type, state")
     for row in rows.to_pylist():
         typer.echo(f"{row['alerts']:>8}  {row['state']:<6}  {row['alert_type']}  ({row['provider']}), "
-                   f"{row['locations']} places")
+                   f"{counted(row['locations'], 'place')}")
 
 
 @app.command()

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from workbench.counting import counted
+
 RulesOption = Annotated[list[Path] | None, typer.Option(help="Rules files or folders; the shipped rules if none.")]
 
 DEFAULT_SIZE_MB = 64.0
@@ -36,7 +38,7 @@ def synthesize(
     size_bytes = None if megabytes is None else int(megabytes * 1_000_000)
     manifest = make(load(rules or [rules_folder()]), folder, seed=seed, size_bytes=size_bytes, blobs=blobs,
                     progress=sys.stderr.isatty())
-    typer.echo(f"{folder}: {manifest.blobs} files, {manifest.content_bytes / 1e6:.1f} MB, {manifest.made}")
+    typer.echo(f"{folder}: {counted(manifest.blobs, 'file')}, {manifest.content_bytes / 1e6:.1f} MB, {manifest.made}")
     for reason, count in manifest.skipped.items():
         typer.echo(f"{reason}: {count} times", err=True)
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from workbench.corpora.reader import Corpus, read_batches
 from workbench.corpora.synthetic.truth import LABELS, Label, read_labels, split_why
+from workbench.counting import counted
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import scan_batches
 from workbench.measure.rate import Rate
@@ -83,11 +84,11 @@ class PlantedReport:
 
     def summary(self) -> list[str]:
         """The overall figures, a line each."""
-        lines = [f"{self.blobs} files, {self.labels} labels",
+        lines = [f"{counted(self.blobs, 'file')}, {counted(self.labels, 'label')}",
                  f"recall     {self.recall}", f"precision  {self.precision}",
                  f"lone parts without alert     {self.halves}", f"lone parts told as near miss {self.near_misses}"]
         if self.left_out:
-            lines.append(f"left out: labels of {len(self.left_out)} types and pairs that these rules do not have")
+            lines.append(f"left out: labels of {counted(len(self.left_out), 'type')} that these rules do not have")
         return lines
 
 

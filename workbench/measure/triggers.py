@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.counting import counted
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import scan_batches
 from workbench.rules import load
@@ -104,8 +105,8 @@ class LiteralRate:
         return self.hits * 1e6 / self.scanned_bytes if self.scanned_bytes else 0.0
 
     def __str__(self) -> str:
-        return (f"{self.hits} times in {self.scanned_bytes / 1e6:.1f} MB ({self.per_mb:.3g} a MB), "
-                f"in {self.blobs} of {self.scanned} files")
+        return (f"{counted(self.hits, 'time')} in {self.scanned_bytes / 1e6:.1f} MB ({self.per_mb:.3g} a MB), "
+                f"in {self.blobs} of {counted(self.scanned, 'file')}")
 
 
 def literal_rate(batches: Iterable[pa.RecordBatch], literal: bytes) -> LiteralRate:

@@ -24,7 +24,7 @@ import duckdb
 import pyarrow as pa
 from tqdm import tqdm
 
-from workbench.errors import ExportError, UsageError, WorkbenchError
+from workbench.errors import ExportError, PlaceTaken, UsageError, WorkbenchError
 from workbench.partners.folder import folder_names
 from workbench.partners.formats import FORMATS, create
 from workbench.partners.payload import Payload, Payloads
@@ -174,11 +174,11 @@ def _file(path: Path, name: str) -> ExportedFile:
 
 
 def _check_replaceable(target: Path) -> None:
-    """Raises ExportError unless ``target`` is missing, an empty folder, or an earlier export and nothing besides."""
+    """Raises PlaceTaken unless ``target`` is missing, an empty folder, or an earlier export and nothing besides."""
     if not target.exists() and not target.is_symlink():
         return
     if not target.is_dir() or target.is_symlink():
-        raise ExportError(f"Expected a folder to export to but {target} is something else. Name another.")
+        raise PlaceTaken(f"Expected a folder to export to but {target} is something else. Name another.")
     held = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     if not held:
         return
@@ -190,8 +190,8 @@ def _check_replaceable(target: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         ours = set()
     if held - ours:
-        raise ExportError(f"Expected {target} to be empty or an earlier export but it holds {min(held - ours)}, "
-                          "which no export wrote. Name another folder, or move that away.")
+        raise PlaceTaken(f"Expected {target} to be empty or an earlier export but it holds {min(held - ours)}, "
+                         "which no export wrote. Name another folder, or move that away.")
 
 
 def _replace(temporary: Path, target: Path) -> None:

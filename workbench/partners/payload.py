@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.counting import counted
 from workbench.errors import StoreError, WrongKey
 from workbench.store.key import load_key
 from workbench.store.outgoing import Outgoing, read_outgoing
@@ -63,7 +64,7 @@ class Payloads:
         self.run_id, self.run_status = self._outgoing.run_id, self._outgoing.run_status
 
     def __repr__(self) -> str:
-        return f"Payloads({len(self.providers)} providers)"
+        return f"Payloads({counted(len(self.providers), 'provider')})"
 
     def of(self, provider: str, *, first_location_only: bool = False) -> Payload:
         """The payload of one provider; with ``first_location_only`` each alert goes out once, at its oldest place."""
@@ -76,7 +77,7 @@ class Payloads:
         foreign = pc.sum(pc.not_equal(rows["token_provider"], provider)).as_py()
         if foreign or rows["sealed"].null_count or rows["token_provider"].null_count:
             raise StoreError(
-                f"The alerts of {provider} name {foreign or 0} tokens of other providers and "
+                f"The alerts of {provider} name {counted(foreign or 0, 'token')} of other providers and "
                 f"{rows['sealed'].null_count} that are missing. Nothing was sent; scan again into a new store."
             )
         tokens, not_utf8 = self._unseal(rows)

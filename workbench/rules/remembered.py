@@ -35,7 +35,7 @@ class Memory:
             self._known = _answers(read_entry(place, self._name))
 
     def ask(self, kind: str, content: str, find: Callable[[], Any]) -> Any:
-        """The answer to a ``kind`` of question about ``content``: the one known, or what ``find`` says; JSON must hold it."""
+        """The answer to a ``kind`` of question about ``content``: the known one, or what ``find`` says, as JSON."""
         if self._place is None:
             return find()
         key = f"{kind}:{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"

@@ -10,7 +10,7 @@ import random
 from workbench.errors import RulesError
 from workbench.rules import checks, pattern
 from workbench.rules.judge import compiled, prefix_length, refusal
-from workbench.rules.rule import Format, SecretType
+from workbench.rules.rule import SecretType
 
 _TRIES = 400
 

@@ -14,7 +14,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from workbench.errors import StoreError, StoreLocked, WorkbenchError
+from workbench.errors import NoStoreThere, StoreError, StoreLocked, WorkbenchError
 from workbench.store.process import describe_process
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.002, 0.1
+
+FIRST_TOLD_S, TOLD_EVERY_S = 3.0, 30.0
+"""Waiting is told after so many seconds, and again every so many."""
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # Nothing is ever fetched from the network behind an analyst's back.
@@ -72,14 +75,18 @@ class Session:
 
 
 class Database:
-    """A DuckDB file that is attached only while a session lasts. Threads take turns."""
+    """A DuckDB file that is attached only while a session lasts. Threads take turns.
+
+    ``told`` gets a sentence that names the process while a session waits for another one's connection.
+    """
 
     def __init__(self, path: str | Path, *, read_only: bool = False, wait_s: float = 30.0,
-                 shown: Path | None = None) -> None:
+                 shown: Path | None = None, told: Callable[[str], None] | None = None) -> None:
         self.path = Path(path).absolute()
         self.shown = shown or self.path  # the name that messages use
         self.read_only = read_only
         self.wait_s = wait_s
+        self._told = told
         self._turn = threading.Lock()
         self._resident: duckdb.DuckDBPyConnection | None = None
 
@@ -128,14 +135,19 @@ class Database:
             self._resident.execute(f"SET temp_directory = {quoted(f'{self.path}.tmp')}").fetchall()
         mode = "READ_ONLY" if self.read_only else "READ_WRITE"
         statement = f"ATTACH {quoted(str(self.path))} AS store (TYPE duckdb, {mode})"
-        until, wait = time.monotonic() + self.wait_s, FIRST_WAIT_S
+        started, wait, next_told = time.monotonic(), FIRST_WAIT_S, FIRST_TOLD_S
         while True:
             try:
                 self._resident.execute(statement).fetchall()
                 break
             except duckdb.Error as error:
-                if not _is_lock(error) or time.monotonic() >= until:
+                waited = time.monotonic() - started
+                if not _is_lock(error) or waited >= self.wait_s:
                     raise
+                if self._told is not None and waited >= next_told:
+                    next_told += TOLD_EVERY_S
+                    self._told(f"waiting for {_holder(error)[1]}, which holds {self.shown}: {waited:.0f} s so far, "
+                               f"{self.wait_s:g} s at most")
             # Jitter keeps two waiting processes from meeting again and again.
             time.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(2 * wait, LONGEST_WAIT_S)
@@ -162,9 +174,7 @@ class Database:
         text = str(error).strip().partition("\n")[0].rstrip(".")
         start = f"Could not {doing} {self.shown}"
         if _is_lock(error):
-            found = re.search(r"\(PID (\d+)\)", text)
-            holder = int(found.group(1)) if found else None
-            who = describe_process(holder) if found or isinstance(error, duckdb.IOException) else "this process itself"
+            holder, who = _holder(error)
             return StoreLocked(
                 f"{start}: after {self.wait_s:g} s it is still held by {who}. Close its connection, or end it.",
                 holder=holder,
@@ -174,24 +184,36 @@ class Database:
                 f"{start}: the query ran for more than {limit_s:g} s and would keep the batch waiting. "
                 "Take a snapshot of the store and query that."
             )
-        for sign, sentence in _SIGNS.items():
-            if sign in text:
-                return StoreError(f"{start}: {sentence}")
+        for kind, signs in ((NoStoreThere, _NO_STORE), (StoreError, _SIGNS)):
+            for sign, sentence in signs.items():
+                if sign in text:
+                    return kind(f"{start}: {sentence}")
         return StoreError(f"{start}: {text}.")
 
 
-_SIGNS = {
+_NO_STORE = {
     "not a valid DuckDB database": "the file is not a DuckDB database. Name another file, or remove this one.",
+    "read-only mode: database does not exist": "there is no such file. Run a batch first, or name another file.",
+    "No such file or directory": "its folder does not exist. Make the folder first.",
+    "Is a directory": "it is a folder. Name a file.",
+    "Not a directory": "what stands before it in its path is no folder. Name another file.",
+}
+
+_SIGNS = {
     "No space left on device": "the disk is full. Nothing of this step was kept; free some space and run it again.",
     "File too large": "the file may not grow further. Nothing of this step was kept; raise the limit and run it again.",
     "Disk quota exceeded": "the disk quota is used up. Nothing of this step was kept; free some space, run it again.",
     "Read-only file system": "it stands on a read-only file system. Copy it to one that can be written.",
     "Permission denied": "permission denied. Give this user the right to it and to its folder.",
-    "read-only mode: database does not exist": "there is no such file. Run a batch first, or name another file.",
-    "No such file or directory": "its folder does not exist. Make the folder first.",
     "WAL does not match": "the .wal file beside it belongs to another database. Put that database back, or remove the log.",
-    "Is a directory": "it is a folder. Name a file.",
 }
+
+
+def _holder(error: duckdb.Error) -> tuple[int | None, str]:
+    """Who has the file, by DuckDB's error: the process id where it is known, and the words for it."""
+    found = re.search(r"\(PID (\d+)\)", str(error))
+    holder = int(found.group(1)) if found else None
+    return holder, describe_process(holder) if found or isinstance(error, duckdb.IOException) else "this process itself"
 
 
 def _is_lock(error: duckdb.Error) -> bool:

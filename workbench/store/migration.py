@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from workbench.errors import StoreError
+from workbench.errors import NoStoreThere, StoreError
 from workbench.store.connection import Session
 
 
@@ -50,10 +50,10 @@ def form_of(session: Session, path: Path) -> int:
         (number,) = session.rows("SELECT coalesce(max(number), 0) FROM store.main.migration")[0]
         session.rows("SELECT key_check FROM store.main.sealing_key")
     except (duckdb.CatalogException, duckdb.BinderException):
-        raise StoreError(f"{path} is a DuckDB database but not an alert store. Name another file.") from None
+        raise NoStoreThere(f"{path} is a DuckDB database but not an alert store. Name another file.") from None
     newest = known_migrations()[-1].number
     if number > newest:
-        raise StoreError(
+        raise NoStoreThere(
             f"{path} was written by a newer workbench: expected a store of migration {newest} or older but got "
             f"{number}. Install that workbench, or name another file."
         )

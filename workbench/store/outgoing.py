@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from workbench.errors import StoreError
-from workbench.store import migration
+from workbench.errors import NoStoreThere, StoreError
+from workbench.store import migration, runs
 from workbench.store.connection import Database
 
 _QUERY = """
@@ -73,8 +73,11 @@ def read_outgoing(path: str | Path, *, wait_s: float = 30.0) -> Outgoing:
             raise StoreError(f"{source} is of an older form ({number}). Run a batch into it once.")
         checks = session.rows("SELECT key_check FROM sealing_key")
         if not checks:
-            raise StoreError(f"{source} is a snapshot and holds no tokens. Name the store it was taken from.")
+            raise NoStoreThere(f"{source} is a snapshot and holds no tokens. Name the store it was taken from.")
         last = session.rows("SELECT rule_set_hash, run_id, status FROM run ORDER BY started_at DESC, run_id DESC LIMIT 1")
+        gone = runs.gone(session)
         providers = session.rows("SELECT DISTINCT provider FROM rule_type WHERE partner_alert ORDER BY provider")
         rows = session.table(_QUERY)
-    return Outgoing(rows, [name for (name,) in providers], checks[0][0], *(last[0] if last else (None, None, None)))
+    rule_set_hash, run_id, status = last[0] if last else (None, None, None)
+    return Outgoing(rows, [name for (name,) in providers], checks[0][0], rule_set_hash, run_id,
+                    "abandoned" if run_id in gone else status)

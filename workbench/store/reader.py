@@ -12,9 +12,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from workbench.errors import StoreError, UsageError
-from workbench.store import migration
+from workbench.store import migration, runs
 from workbench.store.connection import Database
 
 
@@ -73,8 +74,12 @@ class StoreReader:
                            [labelled_type])
 
     def runs(self) -> pa.Table:
-        """Batch runs, oldest first (view ``runs``)."""
-        return self._table("FROM runs ORDER BY started_at, run_id", [])
+        """Batch runs, oldest first (view ``runs``); one whose process is gone is ``abandoned`` here."""
+        with self._database.session("query", limit_s=self._limit_s) as session:
+            table = session.table("FROM runs ORDER BY started_at, run_id")
+            gone = pa.array(runs.gone(session), pa.string())
+        status = pc.if_else(pc.is_in(table["run_id"], gone), "abandoned", table["status"])
+        return table.set_column(table.schema.get_field_index("status"), "status", status)
 
     def skipped(self) -> pa.Table:
         """Blobs that were not scanned, by reason: ``reason``, ``blobs``, ``size_bytes``."""

@@ -90,6 +90,16 @@ def _write_rules(session: Session, run_id: RunId, book: RuleBook) -> None:
         session.execute("INSERT OR REPLACE INTO rule_type BY NAME FROM new_types")
 
 
+def gone(session: Session) -> list[str]:
+    """Runs that the ledger has as running and whose process is gone, as the next batch will find out and write down.
+
+    A snapshot tells how things stood when it was taken, so nobody is looked for there.
+    """
+    running = session.rows("SELECT run_id, host, process_id, process_started FROM run "
+                           "WHERE status = 'running' AND EXISTS (FROM sealing_key)")
+    return [run_id for run_id, *holder in running if is_alive(ProcessMark(*holder)) is False]
+
+
 def check_running(session: Session, run_id: RunId, me: ProcessMark) -> None:
     """Raises StoreError unless the run is still running and this process's own."""
     rows = session.rows("SELECT status, host, process_id, process_started FROM run WHERE run_id = ?", [run_id])

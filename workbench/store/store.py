@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
 
-from workbench.errors import StoreError, UsageError, WrongKey
+from workbench.errors import NoStoreThere, StoreError, UsageError, WrongKey
 from workbench.model import RuleHash, RunId, ShardId
 from workbench.store import locations, migration, recording, runs, superseding
 from workbench.store.connection import Database
@@ -41,11 +41,13 @@ class Store:
     """The writer. A missing file is made, whole or not at all; an older form is brought up to date.
 
     ``key`` is the 32-byte sealing key, by default :func:`workbench.store.key.load_key`'s. ``wait_s`` is how long an
-    operation waits while another process has the file. Raises WrongKey before anything is written, StoreLocked when
-    the wait is over, and StoreError for a file that is no store, is newer than this workbench, or cannot be written.
+    operation waits while another process has the file, and ``told`` hears of a wait that lasts. Raises WrongKey before
+    anything is written, StoreLocked when the wait is over, NoStoreThere for a file that is no store or newer than this
+    workbench, and StoreError for one that cannot be written.
     """
 
-    def __init__(self, path: str | Path, *, key: bytes | None = None, wait_s: float = 30.0) -> None:
+    def __init__(self, path: str | Path, *, key: bytes | None = None, wait_s: float = 30.0,
+                 told: Callable[[str], None] | None = None) -> None:
         self.path = Path(path).absolute()
         exists = self.path.exists()
         # A fresh key cannot be that of a store that stands already, so it is not made for one.
@@ -54,7 +56,7 @@ class Store:
         self._books: dict[RunId, RuleBook] = {}
         if not exists:
             _make(self.path, self._sealer)
-        self._database = Database(self.path, wait_s=wait_s)
+        self._database = Database(self.path, wait_s=wait_s, told=told)
         self._check_and_migrate()
 
     def __repr__(self) -> str:
@@ -70,7 +72,7 @@ class Store:
             number = migration.form_of(session, self.path)
             checks = session.rows("SELECT key_check FROM sealing_key")
         if not checks:
-            raise StoreError(f"{self.path} is a snapshot, made to be read. Name the store it was taken from.")
+            raise NoStoreThere(f"{self.path} is a snapshot, made to be read. Name the store it was taken from.")
         if checks[0][0] != self._sealer.key_check:
             raise WrongKey(
                 f"The sealing key is not the one {self.path} was made with. Set WORKBENCH_KEY, or restore the key "
@@ -216,7 +218,7 @@ class Store:
 def _make(path: Path, sealer: Sealer) -> None:
     """Make a store beside ``path`` and link it there, so that a half-made one never stands under that name."""
     if not path.parent.is_dir():
-        raise StoreError(f"Could not make the store {path}: its folder does not exist. Make the folder first.")
+        raise NoStoreThere(f"Could not make the store {path}: its folder does not exist. Make the folder first.")
     if Path(f"{path}.wal").exists():
         raise StoreError(f"Could not make the store {path}: {path.name}.wal beside it is the log of a store that is gone "
                          "and may hold its last rows. Put that store back, or remove the log.")
