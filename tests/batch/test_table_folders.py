@@ -191,3 +191,21 @@ def test_an_index_that_failed_leaves_the_one_before_and_one_writer_at_a_time(
     write(tables / "a.parquet", f"t = {token(2)}\n")
     with CorpusWriter(corpus), pytest.raises(CorpusError, match="is writing to it"):
         index_folder(tables, place, table_map=parse_map([MAP]))
+
+
+@pytest.mark.parametrize("damage", ["manifest", "index", "link"])
+def test_an_index_that_is_damaged_is_made_anew(
+        tmp_path: Path, rules_folder: Path, token: Callable[[int], str], damage: str) -> None:
+    tables, store = tmp_path / "dump", tmp_path / "alerts.duckdb"
+    write(tables / "a.parquet", f"t = {token(1)}\n")
+    given = (tables, store, rules_folder, parse_map([MAP]))
+    assert scan(*given)[0] == 1
+    (corpus,) = (tmp_path / "tables").iterdir()
+    if damage == "manifest":
+        (corpus / "manifest.json").write_text("{")
+    elif damage == "index":
+        next((corpus / "blobs").glob("*.parquet")).unlink()
+    else:
+        (corpus / "tables").unlink()
+    assert scan(*given) == (0, 0)
+    assert verify(corpus).problems == ()

@@ -70,9 +70,11 @@ def index_folder(
         raise UsageError(f"{folder}: Expected a folder with Parquet files (*.parquet) but found none. Check the path")
     corpus = place / _name(folder, table_map)
     known = _remembered(corpus)
-    if _is_changed(known, files):
+    is_lost = not known and (corpus / MANIFEST_NAME).exists()  # an index is nobody's only copy of anything
+    if is_lost or _is_changed(known, files):
         return TableFolder(corpus, _replace(folder, corpus, files, table_map, max_blob_bytes, progress))
     if known.get("max_blob_bytes", 0) >= max_blob_bytes and known["files"] == files:
+        _link(folder, corpus)  # which a copy of the store's folder may lack
         return TableFolder(corpus, None)
     return TableFolder(corpus, _index(folder, corpus, files, table_map, max_blob_bytes, progress))
 
@@ -132,13 +134,7 @@ def _index(
     *,
     name: str = "",
 ) -> TableReport:
-    try:
-        corpus.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            os.symlink(os.path.realpath(folder), corpus / _LINK, target_is_directory=True)
-    except OSError as error:
-        raise CorpusError(f"{corpus}: the index of {folder} cannot be written: {error.strerror}. Name a store in a "
-                          "folder that you may write to", path=corpus) from error
+    _link(folder, corpus)
     try:
         report = _add(folder, corpus, files, table_map, max_blob_bytes, progress, name)
     except BaseException:
@@ -150,6 +146,16 @@ def _index(
     # Whoever reads them knows the files by where they stand, not by the link.
     failures = tuple((_as_named(path, corpus, folder), _as_named(why, corpus, folder)) for path, why in report.failures)
     return replace(report, failures=failures)
+
+
+def _link(folder: Path, corpus: Path) -> None:
+    try:
+        corpus.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.symlink(os.path.realpath(folder), corpus / _LINK, target_is_directory=True)
+    except OSError as error:
+        raise CorpusError(f"{corpus}: the index of {folder} cannot be written: {error.strerror}. Name a store in a "
+                          "folder that you may write to", path=corpus) from error
 
 
 def _add(
