@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import shutil
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -366,6 +368,42 @@ def test_a_broken_reference_costs_only_itself(tmp_path: Path) -> None:
     (repo.folder / ".git" / "refs" / "heads" / "broken").write_bytes(b"")  # as a crash leaves it
     report = add(tmp_path / "corpus", repo.folder)
     assert (report.blobs, report.failures) == (2, ())
+
+
+@pytest.mark.parametrize("damage", ["fanout", "beyond the pack", "beyond the table", "longer", "over many packs"])
+def test_an_index_that_leads_outside_costs_only_its_pack(tmp_path: Path, damage: str) -> None:
+    """In a process of its own: libgit2 follows what an index says, and that ended the process."""
+    repo = Repository(tmp_path / "app")
+    repo.commit({"a.txt": b"one\n"})
+    repo.git("repack", "-adq")
+    (index,) = (repo.folder / ".git" / "objects" / "pack").glob("*.idx")
+    repo.commit({"b.txt": b"two\n"})
+    repo.git("repack", "-dq")
+    if damage == "over many packs":
+        repo.git("multi-pack-index", "write")
+        many = index.with_name("multi-pack-index")
+        many.chmod(0o644)
+        many.write_bytes(many.read_bytes()[:-300] + b"\xff" * 280 + many.read_bytes()[-20:])
+    else:
+        data, count = bytearray(index.read_bytes()), 3
+        at = 8 + 1024 + 24 * count
+        if damage == "fanout":
+            data[8:1028] = b"\x7f" * 1020
+        elif damage == "beyond the pack":
+            data[at : at + 12] = b"\x7f" * 12
+        elif damage == "beyond the table":
+            data[at : at + 12] = b"\xff" * 12
+        else:
+            data[at:at] = b"\xfe" * 40
+        index.chmod(0o644)
+        index.write_bytes(data)
+    command = [sys.executable, "-m", "workbench", "corpus", "add-git", str(repo.folder), "--corpus",
+               str(tmp_path / "corpus")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == ""
+    assert "b.txt" in files(tmp_path / "corpus") and verify(tmp_path / "corpus").problems == ()
+    is_whole = damage == "over many packs"
+    assert ("a.txt" in files(tmp_path / "corpus")) == is_whole and ("missing_object" in done.stdout) != is_whole
 
 
 @pytest.mark.parametrize("packed", [True, False], ids=["packed", "loose"])

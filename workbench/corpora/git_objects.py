@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import resource
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from workbench.corpora.git_command import SIZE_DAMAGED, SIZE_MISSING, GitCommand
 from workbench.corpora.loose import DamagedLooseObject, LooseObjects, object_folders
-from workbench.corpora.packs import PackOrder
+from workbench.corpora.packs import PackOrder, is_sound
 from workbench.errors import CorpusError
 
 COMMIT, TREE, BLOB, TAG = (int(t) for t in (ObjectType.COMMIT, ObjectType.TREE, ObjectType.BLOB, ObjectType.TAG))
@@ -101,6 +102,8 @@ class LibgitObjects:
         except (pygit2.GitError, KeyError, ValueError, OSError) as error:
             raise not_a_repository(folder, error) from error
         self._object_folders = object_folders(self._common_folder() / "objects")
+        self._links: tempfile.TemporaryDirectory[str] | None = None
+        self._sound_folders: dict[Path, Path] = {}
         self._packed = self._open_packed()
         self._reads = 0
         self._mapped_before = mapped_bytes()
@@ -163,8 +166,28 @@ class LibgitObjects:
     def _open_packed(self) -> pygit2.Odb:
         packed = pygit2.Odb()
         for priority, objects in enumerate(reversed(self._object_folders), 1):
-            packed.add_backend(pygit2.OdbBackendPack(str(objects)), priority)
+            packed.add_backend(pygit2.OdbBackendPack(str(self._sound(objects))), priority)
         return packed
+
+    def _sound(self, objects: Path) -> Path:
+        """An objects folder, or one with links to those of its packs that have a sound index.
+
+        The objects of the others are missing then. An index over many packs is left out as well: there is no telling
+        whether it is sound.
+        """
+        if objects not in self._sound_folders:
+            indices = sorted(objects.glob("pack/*.idx"))
+            sound = [path for path in indices if is_sound(path)]
+            self._sound_folders[objects] = objects
+            if len(sound) < len(indices) or (objects / "pack" / "multi-pack-index").exists():
+                if self._links is None:
+                    self._links = tempfile.TemporaryDirectory(prefix="workbench-packs-")
+                folder = Path(self._links.name, str(len(self._sound_folders)), "pack")
+                folder.mkdir(parents=True)
+                for path in (path.absolute().with_suffix(end) for path in sound for end in (".idx", ".pack")):
+                    (folder / path.name).symlink_to(path)
+                self._sound_folders[objects] = folder.parent
+        return self._sound_folders[objects]
 
     def _let_go_of_pages(self) -> None:
         """Let go of mapped pages now and then: libgit2 keeps indices mapped as long as a pack is open."""
@@ -201,6 +224,8 @@ class LibgitObjects:
 
     def close(self) -> None:
         self._repository.free()
+        if self._links is not None:
+            self._links.cleanup()
 
     def _is_partial_clone(self) -> bool:
         config = self._repository.config

@@ -114,6 +114,46 @@ class _LargeIndex:
         return found
 
 
+def is_sound(path: Path) -> bool:
+    """Whether the index at ``path`` leads nowhere outside itself and its pack.
+
+    libgit2 follows what an index says: one that is damaged, or made so, ends the process. Names that are wrong do no
+    such harm.
+    """
+    try:
+        most = path.with_suffix(".pack").stat().st_size
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return _offsets_are_sound(mapped, most)
+    except (OSError, ValueError):  # none, or an empty one
+        return False
+
+
+def _offsets_are_sound(mapped: mmap.mmap, pack_bytes: int) -> bool:
+    is_new = mapped[: len(_MAGIC)] == _MAGIC
+    fanout_at = len(_MAGIC) if is_new else 0
+    entries_at = fanout_at + _FANOUT_BYTES
+    if len(mapped) < entries_at:
+        return False
+    ends = np.frombuffer(mapped, ">u4", 256, fanout_at).astype(np.int64)
+    count = int(ends[-1])
+    checksums_at = len(mapped) - 40
+    if (np.diff(ends) < 0).any():
+        return False
+    if not is_new:  # git's first kind: an offset of 4 bytes before each id
+        if entries_at + 24 * count != checksums_at:
+            return False
+        rows = np.frombuffer(mapped, np.uint8, 24 * count, entries_at).reshape(-1, 24)
+        return bool((np.ascontiguousarray(rows[:, :4]).view(">u4") < pack_bytes).all())
+    large_at = entries_at + 28 * count
+    if large_at > checksums_at or (checksums_at - large_at) % 8:
+        return False
+    offsets = np.frombuffer(mapped, ">u4", count, large_at - 4 * count)
+    large = np.frombuffer(mapped, ">u8", (checksums_at - large_at) // 8, large_at)
+    is_large = offsets >= _LARGE_OFFSET
+    rows = offsets[is_large].astype(np.int64) - _LARGE_OFFSET
+    return bool((rows < len(large)).all() and (large < pack_bytes).all() and (offsets[~is_large] < pack_bytes).all())
+
+
 def _count(path: Path) -> int:
     """How many objects an index has; 0 for one that is cut short, or that this does not understand."""
     head = len(_MAGIC) + _FANOUT_BYTES
