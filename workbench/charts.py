@@ -7,14 +7,18 @@ by vl-convert, to an SVG that stands in the notebook, the report and exported HT
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from html import escape
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from workbench.imports import without_grammar
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
-
 
 INK = "#768390"
 """Read on white and on black."""
@@ -41,6 +45,29 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"Picture({len(self.svg)} characters of SVG)"
+
+
+@cache
+def prepare() -> threading.Thread:
+    """Begin, beside what else is done, what the first Altair chart would wait for: its import, and the start of what
+    renders it. A program that ends meanwhile waits for it."""
+    thread = threading.Thread(target=_begin, name="charts")
+    thread.start()
+    return thread
+
+
+def altair() -> ModuleType:
+    """Altair, imported when it is asked for: it takes half a second."""
+    with without_grammar():
+        import altair
+    return altair
+
+
+def _begin() -> None:
+    import vl_convert
+
+    altair()
+    vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}}, allowed_base_urls=[])
 
 
 def render(chart: alt.TopLevelMixin | dict[str, Any]) -> Picture:

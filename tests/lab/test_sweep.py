@@ -19,9 +19,9 @@ from workbench.engine.compiled import CompiledRules
 from workbench.engine.pairing import Parts, assign, parts
 from workbench.engine.scan import scan_batches
 from workbench.errors import UsageError
-from workbench.lab import Session
+from workbench.lab import Session, matchings
 from workbench.lab.advice import Outcome, between, from_gaps, from_labels
-from workbench.lab.frames import Flat, flatten
+from workbench.lab.frames import Flat, ascending, flatten
 from workbench.lab.matchings import NEVER, intervals
 from workbench.lab.sweep import Sweep, window_of
 from workbench.rules.rule import FILE, RuleSet, Window, build
@@ -85,7 +85,7 @@ def test_every_window_is_what_a_scan_with_it_would_give(tangle: Session, name: s
         assert sweep.at(window)["pairs"] == len(wanted)
 
 
-SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(3, 5)), min_size=1, max_size=4)
+SPANS = st.lists(st.tuples(st.integers(0, 60), st.integers(3, 5)), min_size=1, max_size=5)
 
 
 def side(drawn: list[tuple[int, int]], base: int) -> Parts:
@@ -110,6 +110,27 @@ def test_small_blobs_are_assigned_as_the_engine_does_at_every_window(
         stands = (found.enter <= size) & (found.leave > size)
         mine = sorted(zip(found.first[stands].tolist(), found.second[stands].tolist(), strict=True))
         assert mine == sorted(assign([a, b], Window(unit, size), in_order))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 3), (5, 5), (1, 251), (3, 9)])
+def test_many_blobs_at_once_are_each_as_alone(n: int, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever their number: they are weighed by blocks, here of two, and some of their parts may never pair."""
+    rng = np.random.default_rng(n * 1_000 + m)
+    gap = rng.integers(0, 40, (5, n, m))  # few distances, so that many are equal
+    needed = np.where(rng.random(gap.shape) < 0.2, NEVER, gap)
+    alone = [intervals(needed[k : k + 1], gap[k : k + 1]) for k in range(len(gap))]
+    monkeypatch.setattr(matchings, "_MOST_CELLS", 2 * n * m)
+    found = intervals(needed, gap)
+    for name in ("first", "second", "enter", "leave"):
+        assert getattr(found, name).tolist() == [v for one in alone for v in getattr(one, name).tolist()]
+    assert found.row.tolist() == [k for k, one in enumerate(alone) for _ in one.row]
+    assert (np.diff(found.row) >= 0).all() and (found.enter < found.leave).all()
+
+
+@given(st.lists(st.integers(0, 1 << 40)))
+def test_numbers_are_put_in_a_stable_order(given_numbers: list[int]) -> None:
+    numbers = np.array(given_numbers, np.int64)
+    assert ascending(numbers).tolist() == sorted(range(len(numbers)), key=lambda k: given_numbers[k])
 
 
 def test_the_curve_adds_up(tangle: Session) -> None:

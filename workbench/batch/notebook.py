@@ -6,12 +6,10 @@ completed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from errno import EISDIR
@@ -21,6 +19,7 @@ from typing import Any
 from workbench import errors
 from workbench.batch.params import WAIT_S, BatchParams
 from workbench.errors import StoreError, UsageError, WorkbenchError
+from workbench.imports import without_grammar
 from workbench.shipped import notebooks_folder
 from workbench.store.reader import StoreReader
 
@@ -68,7 +67,7 @@ def _check_place(report: Path) -> None:
 
 
 def _execute(params: BatchParams, report: Path) -> None:
-    with _without_grammar():
+    with without_grammar():
         import papermill
         import papermill.engines
         from nbclient.exceptions import DeadKernelError
@@ -123,21 +122,6 @@ def _engine() -> type:
     return BatchEngine
 
 
-@contextlib.contextmanager
-def _without_grammar() -> Iterator[None]:
-    """Imports as if rfc3987_syntax were not installed: jsonschema would take it in to check addresses, which no notebook's
-    schema asks for, and it builds a parser at import that takes a second."""
-    name = "rfc3987_syntax"
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[name]
-
-
 def _translated(name: str, text: str, report: Path) -> WorkbenchError:
     """The kernel's error as an error of this process."""
     kind = getattr(errors, name, None)
@@ -158,7 +142,7 @@ def _runs_of(params: BatchParams) -> list[dict[str, Any]]:
 
 def _tidy(report: Path) -> None:
     """Leave only the last state of progress bars, which rewrote their line a hundred times."""
-    with _without_grammar():
+    with without_grammar():
         import nbformat
     notebook = nbformat.read(report, as_version=4)
     for cell in notebook.cells:

@@ -115,6 +115,15 @@ def numbered(columns: Sequence[np.ndarray]) -> np.ndarray:
     return pd.factorize(code)[0].astype(np.int64)
 
 
+def ascending(values: np.ndarray) -> np.ndarray:
+    """The stable order of numbers (int64, not negative): digit by digit, as numpy sorts 16 bits in a single pass."""
+    order = np.arange(len(values))
+    for shift in range(0, int(values.max(initial=0)).bit_length(), 16):
+        digit = (values[order] >> shift).astype(np.uint16)
+        order = order[np.argsort(digit, kind="stable")]
+    return order
+
+
 def flatten(batches: Iterable[pa.RecordBatch]) -> Flat:
     """Batches of ``schemas.SCAN_RESULTS`` as flat tables."""
     tables: dict[str, list[pa.Table]] = {"matches": [], "pairs": [], "near_misses": []}

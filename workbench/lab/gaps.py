@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from workbench.engine.matcher import Match
 from workbench.engine.pairing import Parts, assign
 from workbench.engine.pairs import find_pairs
-from workbench.lab.frames import Flat, numbered
+from workbench.lab.frames import Flat, ascending, numbered
 from workbench.lab.matchings import NEVER, intervals, is_small, steps
 from workbench.rules.rule import Pair, RuleSet, Window, WindowUnit, build
 
@@ -88,6 +88,10 @@ class PairParts:
         """How many of each part there are."""
         return [int((self.side == k).sum()) for k in range(len(self._pair.parts))]
 
+    def prepare(self) -> None:
+        """Find what both units share, so that two threads do not find it twice."""
+        self._level, self._by_shape  # noqa: B018
+
     def standing(self, unit: WindowUnit) -> Standing:
         """When each pair stands, by windows in ``unit``, bytes or lines."""
         found = [*self._simple(unit), *self._others(unit)]
@@ -97,20 +101,30 @@ class PairParts:
         starts, ends, first_lines, last_lines = ([c[m] for m in members.T] for c in self._columns)
         gap_bytes = np.maximum(0, reduce(np.maximum, starts) - reduce(np.minimum, ends))
         gap_lines = np.maximum(0, reduce(np.maximum, first_lines) - reduce(np.minimum, last_lines))
-        crossed = self._crossed(members, starts)
-        order = np.argsort(enter, kind="stable")
+        crossed = self._crossed(members)
+        order = ascending(enter)
         return Standing(*(column[order] for column in (members, enter, leave, gap_bytes, gap_lines, crossed)))
 
-    def _crossed(self, members: np.ndarray, starts: Sequence[np.ndarray]) -> np.ndarray:
+    def _crossed(self, members: np.ndarray) -> np.ndarray:
         """Whether parts other than its own begin between the first and the last of each pair."""
         if not len(members):
             return np.empty(0, bool)
-        blob = self._all[members[:, 0]]
-        wide = int(self.end.max()) + 1
-        places = self.blob * wide + self.start
-        low = np.searchsorted(places, blob * wide + reduce(np.minimum, starts), "right")
-        high = np.searchsorted(places, blob * wide + reduce(np.maximum, starts), "left")
+        first, behind = self._level
+        low, high = behind[members[:, 0]], first[members[:, 0]]
+        for of_part in members.T[1:]:
+            low, high = np.minimum(low, behind[of_part]), np.maximum(high, first[of_part])
         return high - low > members.shape[1] - 2
+
+    @cached_property
+    def _level(self) -> tuple[np.ndarray, np.ndarray]:
+        """By match: how many parts begin before it, in its blob or in an earlier one, and how many not after it."""
+        begins = np.ones(len(self.row), bool)
+        begins[1:] = (np.diff(self.blob) != 0) | (np.diff(self.start) != 0)
+        edges = np.append(np.flatnonzero(begins), len(self.row))
+        group = np.cumsum(begins) - 1
+        first, behind = np.zeros((2, len(self._all)), np.int64)
+        first[self.row], behind[self.row] = edges[group], edges[group + 1]
+        return first, behind
 
     # -- blobs with few parts of one pair of types ---------------------------------------------------------------------
 
@@ -141,13 +155,7 @@ class PairParts:
         ]
 
     def _simple(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        sizes, left = self._sizes
-        for shape in _shapes(sizes[~left]):
-            if not all(shape):
-                continue
-            of_shape = (sizes == np.array(shape)).all(axis=1) & ~left
-            here = of_shape[self.blob]
-            sides = [np.flatnonzero(here & (self.side == k)).reshape(-1, size) for k, size in enumerate(shape)]
+        for sides in self._by_shape:
             if len(sides) == 2:
                 needed, gap = self._needed(sides[0][:, :, None], sides[1][:, None, :], unit)
                 found = intervals(needed, gap)
@@ -155,6 +163,22 @@ class PairParts:
                 yield self.row[np.stack(chosen, axis=1)], found.enter, found.leave
             else:
                 yield self._single_triples([s[:, 0] for s in sides], unit)
+
+    @cached_property
+    def _by_shape(self) -> list[list[np.ndarray]]:
+        """For all blobs with the same number of each part: the places of each part's, (blobs, number)."""
+        sizes, left = self._sizes
+        count = len(self._pair.parts)
+        of_blob = numbered(list(sizes.T)) if len(sizes) else np.empty(0, np.int64)
+        shapes = [tuple(int(n) for n in shape) for shape in sizes[np.unique(of_blob, return_index=True)[1]]]
+        of_blob = np.where(left, len(shapes), of_blob)
+        kind = of_blob[self.blob] * count + self.side
+        few = np.int16 if len(shapes) * count + count < 1 << 15 else np.int64  # numpy sorts these in one pass
+        order = np.argsort(kind.astype(few), kind="stable")
+        ends = np.cumsum(np.bincount(kind, minlength=(len(shapes) + 1) * count))
+        parts = [order[end - size : end] for end, size in zip(ends, np.diff(ends, prepend=0), strict=True)]
+        return [[parts[k * count + side].reshape(-1, size) for side, size in enumerate(shape)]
+                for k, shape in enumerate(shapes) if all(shape) and len(parts[k * count])]
 
     def _needed(self, a: np.ndarray, b: np.ndarray, unit: WindowUnit) -> tuple[np.ndarray, np.ndarray]:
         """The window from which on parts ``a`` and ``b`` may pair, and their distance in bytes."""

@@ -30,6 +30,9 @@ FIRST_NOTEBOOK = "01_explore_corpus.ipynb"
 
 _SILENT = ("--LabApp.news_url=None", "--LabApp.extension_manager=readonly",
            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+_EXPORTED = Path(__file__).parent / "exported"
+"""Holds the template of notebooks exported to HTML from JupyterLab's menu."""
+
 _SETTINGS = {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
@@ -61,6 +64,9 @@ def prepare(corpus: Path | str | None = None, *, folder: Path | str = "notebooks
         f"--ServerApp.root_dir={place}",
         "--ServerApp.ip=127.0.0.1",
         *_SILENT,
+        f"--TemplateExporter.extra_template_basedirs={_EXPORTED}",
+        "--HTMLExporter.template_name=workbench",
+        "--SlidesExporter.template_name=reveal",  # these are HTML too, and would take it over
         f"--LabApp.user_settings_dir={_settings(place)}",
         f"--LabApp.default_url=/lab/tree/{FIRST_NOTEBOOK}",
     ]

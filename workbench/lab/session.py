@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.charts import prepare
 from workbench.corpora.reader import Corpus, check_blob_id
 from workbench.errors import UsageError
 from workbench.lab import compare as comparing
@@ -158,6 +159,7 @@ class Session:
         if name not in rules.pairs:
             options = ", ".join(rules.pairs) or "none in its rule"
             raise UsageError(f"Expected a pair but got {name!r}, a secret type; pairs: {options}")
+        prepare()  # a sweep is shown as a chart
         specimens = Specimens(self.masker, most=4_000)
         scan = self._run([at_file(rules, name)], specimens.look)[0]
         known = truth or planted_pairs(self.corpus, name)

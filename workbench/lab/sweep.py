@@ -22,7 +22,7 @@ from workbench.charts import Picture
 from workbench.errors import UsageError
 from workbench.lab import sweepchart, tables
 from workbench.lab.advice import Advice, Outcome, from_gaps, from_labels
-from workbench.lab.frames import Flat, numbered
+from workbench.lab.frames import Flat, ascending, numbered
 from workbench.lab.gaps import UNITS, PairParts, Standing
 from workbench.lab.matchings import NEVER
 from workbench.lab.places import Places
@@ -84,6 +84,7 @@ class Sweep:
     @cached_property
     def _recorded(self) -> tuple[dict[WindowUnit, Standing], np.ndarray]:
         """When each pair stands, by unit, and the number of each match's secret. numpy and Arrow let threads run."""
+        self.parts.prepare()
         with ThreadPoolExecutor(len(UNITS)) as pool:
             findings = pool.submit(self._flat.findings)
             standing = dict(zip(UNITS, pool.map(self.parts.standing, UNITS), strict=True))
@@ -309,15 +310,15 @@ def _count(sizes: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> np.ndarra
 
 
 def _union(numbers: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Intervals with the same number joined where they overlap or touch."""
+    """Intervals, by enter, with the same number joined where they overlap or touch."""
     if not len(numbers):
         return numbers, enter, leave
-    order = np.lexsort((enter, numbers))
+    order = ascending(numbers)
     numbers, enter, leave = numbers[order], enter[order], leave[order]
     reach = np.maximum.accumulate(numbers * _OFFSET + np.minimum(leave, _OFFSET - 1))  # never past the next number's
     begins = np.concatenate(([True], (numbers * _OFFSET + enter)[1:] > reach[:-1]))
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(numbers)) - 1
     ends = reach[last] - numbers[last] * _OFFSET
-    order = np.argsort(enter[first], kind="stable")
+    order = ascending(enter[first])
     return numbers[first][order], enter[first][order], np.where(ends == _OFFSET - 1, NEVER, ends)[order]

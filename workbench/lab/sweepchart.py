@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from workbench.charts import INK, Picture, render
+from workbench.charts import INK, Picture, altair, render
 from workbench.rules.rule import Window, WindowUnit
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def histogram(sizes: np.ndarray, crossed: np.ndarray) -> pd.DataFrame:
 
 def draw(curve: pd.DataFrame, bins: pd.DataFrame, *, unit: WindowUnit, now: Window, advised: Window) -> Picture:
     """Both as one picture with a common axis; vertical lines are the rule's window and the suggested one."""
-    import altair as alt
-
+    alt = altair()
     widest = max(1, int(bins["high"].max()), int(curve["window"].max()))
     axis = alt.Scale(type="symlog", domain=[0, widest], nice=False)
     ticks = [0, *(n * 10**k for k in range(len(str(widest))) for n in (1, 2, 5) if n * 10**k <= widest)]
@@ -82,8 +81,7 @@ def _shares(bins: pd.DataFrame) -> pd.DataFrame:
 
 def _marks(unit: WindowUnit, now: Window, advised: Window, widest: int, axis: alt.Scale) -> list[alt.Chart]:
     """A vertical line, named, for the rule's window and for the suggested one."""
-    import altair as alt
-
+    alt = altair()
     drawn = [(widest if w.unit == "file" else w.size, f"{name}: {w}", dash) for w, name, dash in
              ((now, "now", [4, 3]), (advised, "suggested", [1, 3])) if w.unit in ("file", unit)]
     if len(drawn) == 2 and now == advised:
