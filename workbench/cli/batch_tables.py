@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workbench.cli.corpus import counted
 from workbench.cli.ingest import progress_bar
 from workbench.cli.termination import unwinding
+from workbench.counting import counted
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
