@@ -127,17 +127,19 @@ def _run(plan: BatchPlan, scans: _Scans, report: RunReport, seed: str | None, wa
             compiled = _compile_groups(plan)
             scans.start(compiled)
             report.canaries = _canary(plan, compiled, seed)
-            missed = None
-        except WorkbenchError as error:
+            wait([opening])
+            stopped = None
+        except BaseException as error:  # noqa: BLE001  an interrupt too: the run that was begun meanwhile is to say so
             scans.cancel()
-            missed = error
+            stopped = error
     store, report.run_id = opening.result()
     status = "interrupted"
     try:
-        if missed is not None:
-            raise missed
+        if stopped is not None:
+            raise stopped
         _record_all(plan, scans, store, report)
-        report.locations_left_out.update(store.record_locations(report.run_id, _safe_readers(plan)).left_out)
+        readers = _safe_readers(plan, compiled)
+        report.locations_left_out.update(store.record_locations(report.run_id, readers).left_out)
         if not report.failures:  # a shard that failed holds blobs that only an old one may have rows of
             _supersede(plan, store, report)
         status = "failed" if report.failures else "done"
@@ -289,9 +291,13 @@ def rule_infos(rules: RuleSet) -> list[RuleInfo]:
     return out
 
 
-def _safe_readers(plan: BatchPlan) -> dict[str, Any]:
-    """The corpus' location files, read with the tokens in their paths masked."""
-    rules = cache(lambda: CompiledRules(plan.rules, cache=cached.folder()))
+def _safe_readers(plan: BatchPlan, compiled: Mapping[tuple[str, ...], CompiledRules]) -> dict[str, Any]:
+    """The corpus' location files, read with the tokens in their paths masked, whichever rules this run scans with."""
+
+    @cache
+    def rules() -> CompiledRules:
+        return compiled.get(tuple(plan.rules.rules)) or CompiledRules(plan.rules, cache=cached.folder())
+
     return {sha256: places.masked(reader, rules) for sha256, reader in location_readers(plan.corpus).items()}
 
 
