@@ -31,7 +31,7 @@ _MAX_ROWS = 1 << 20
 _ID_DIGITS = 40
 _MAX_VALUE_BYTES = (1 << 31) - 1
 """Parquet counts a value's bytes in 31 bits."""
-_PAGE_BYTES, _PAGE_BLOBS = 8 << 20, 16
+_PAGE_BYTES, _PAGE_BLOBS = 4 << 20, 16
 """A page ends at the first multiple of so many blobs past so many bytes. A scan takes a page at a time, and pays for
 each what does not grow with it; encoding and decoding hold whole pages."""
 

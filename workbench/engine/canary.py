@@ -57,7 +57,7 @@ def check_canary(compiled: CompiledRules, *, seed: int | str) -> int:
             missed.append(f"{pair.type} (parts' format {version})")
     if missed:
         raise CanaryMissed(f"The run's own engine missed {len(missed)} of {len(texts)} fresh samples: "
-                           f"{', '.join(missed[:10])}. Nothing was scanned; run workbench rules test and mend these rules",
+                           f"{', '.join(missed[:10])}. Nothing was recorded; run workbench rules test and mend these rules",
                            missed=missed)
     return len(texts)
 
