@@ -24,6 +24,7 @@ from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.pairing import Parts, assign
 from workbench.engine.scan import scan_batches
+from workbench.engine.turns import quick_turns
 from workbench.rules.load import load
 from workbench.rules.rule import FILE, Format, RuleSet, Window, build
 from workbench.schemas import BLOBS
@@ -97,7 +98,7 @@ def scan(corpus: Path, compiled: CompiledRules, threads: int = 2) -> int:
         batches = read_batches(shard, batch_bytes=BATCH_BYTES, columns=("blob_id", "content"), in_place=True)
         return sum(len(out) for out in scan_batches(batches, compiled))
 
-    with ThreadPoolExecutor(threads) as pool:
+    with quick_turns(), ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(work, shards))
 
 

@@ -29,6 +29,7 @@ from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.canary import check_canary
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import scan_batches
+from workbench.engine.turns import quick_turns
 from workbench.errors import CanaryMissed, RulesError, StoreError, WorkbenchError
 from workbench.model import RuleHash, RunId
 from workbench.rules import cached
@@ -109,7 +110,7 @@ def run(plan: BatchPlan, *, seed: str | None = None, wait_s: float = WAIT_S) -> 
     says so.
     """
     report = RunReport()
-    with ThreadPoolExecutor(plan.params.thread_count, thread_name_prefix="scan") as pool:
+    with quick_turns(), ThreadPoolExecutor(plan.params.thread_count, thread_name_prefix="scan") as pool:
         scans = _Scans(plan, pool)
         try:
             return _run(plan, scans, report, seed, wait_s)

@@ -24,6 +24,7 @@ from workbench.corpora.manifest import MANIFEST_NAME
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.engine.scan import scan_batches
 from workbench.engine.trace import Stage, Trace
+from workbench.engine.turns import quick_turns
 from workbench.errors import CorpusError, ShardError
 from workbench.lab.candidates import Candidates, Gathering, Kept, Triggers, triggers_of
 from workbench.lab.metered import Heard, MeteredRules
@@ -201,7 +202,7 @@ class CorpusScan:
 
         bar = tqdm(total=sum(s.size for s in sources), unit="B", unit_scale=True, leave=False, desc="scan",
                    disable=None if progress is None else not progress, file=sys.stderr, mininterval=0.3)
-        with bar, ThreadPoolExecutor(self._threads, thread_name_prefix="lab") as pool:
+        with bar, quick_turns(), ThreadPoolExecutor(self._threads, thread_name_prefix="lab") as pool:
             # The largest first, so that no thread is left with one when the others are done.
             by_size = sorted(range(len(sources)), key=lambda k: -sources[k].size)
             begun = {k: pool.submit(self._scan_source, sources[k], bar.update) for k in by_size}
