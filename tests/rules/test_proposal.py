@@ -125,5 +125,5 @@ def test_new_takes_samples_from_standard_input_and_measures_its_rule(tmp_path: P
     assert result.exit_code == 0, result.output
     assert "pattern: 'acme_[0-9A-Za-z]{36}'" in result.stdout and "checksum: crc32_base62_body" in result.stdout
     assert "prefix 3 times" in result.stderr and "in 2 of 2 files" in result.stderr
-    assert "the rule finds 1 in 1 files" in result.stderr
+    assert "the rule finds 1 match in 1 file" in result.stderr
     assert not any(t.decode()[6:] in result.output for t in tokens)
