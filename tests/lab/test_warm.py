@@ -11,6 +11,7 @@ import pytest
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.corpora.writer import CorpusWriter, blob_id_of
 from workbench.lab import scanning
+from workbench.lab import warm
 from workbench.lab.warm import WarmContent
 
 
@@ -84,3 +85,16 @@ def test_a_session_reads_a_corpus_once_whatever_is_edited(tmp_path: Path, shard:
     session.edit("acme_token", pattern="acmf_[A-Za-z0-9]{36}")
     again = session.dry_run("acme_token")
     assert len(read) == 1 and first.scan.blobs == again.scan.blobs == 50 and not again.scan.from_kept
+
+
+@pytest.mark.parametrize(("most", "now", "kept"), [("4000", "1000", 750), ("4000", "9000", 0), ("max", "9000", None)])
+def test_a_container_s_limit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str, now: str,
+                                     kept: int | None) -> None:
+    monkeypatch.setattr(warm, "_GROUP", tmp_path)
+    without = warm.room()
+    (tmp_path / "memory.max").write_text(f"{most}\n")
+    (tmp_path / "memory.current").write_text(f"{now}\n")
+    if kept is None:  # no limit: as where there is no group; free memory changes while the test runs
+        assert warm.room() > without // 2
+    else:
+        assert warm.room() == kept

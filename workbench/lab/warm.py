@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -23,8 +24,12 @@ MOST_BYTES = 8 << 30
 _SHARE = 4  # of the memory that is free, one part in so many
 
 
+_GROUP = Path("/sys/fs/cgroup")  # of a container: what it may take is often far less than what the machine has
+
+
 def room() -> int:
-    """Bytes that may be kept: a quarter of the memory that the system can give without swapping; 0 where it is not told."""
+    """Bytes that may be kept: a quarter of the memory that the system, or the container, can give without swapping; 0
+    where it is not told."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             free = next((int(line.split()[1]) << 10 for line in file if line.startswith("MemAvailable:")), 0)
@@ -33,7 +38,16 @@ def room() -> int:
             free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
         except (OSError, ValueError, AttributeError):
             free = 0
-    return min(MOST_BYTES, free // _SHARE)
+    return min(MOST_BYTES, free // _SHARE, _left_in(_GROUP) // _SHARE)
+
+
+def _left_in(group: Path) -> int:
+    """Bytes that a control group (Linux, second version) may still take; MOST_BYTES in full where it has no limit."""
+    try:
+        most, now = (group / "memory.max").read_text().strip(), (group / "memory.current").read_text()
+        return max(0, int(most) - int(now)) if most != "max" else MOST_BYTES * _SHARE
+    except (OSError, ValueError):
+        return MOST_BYTES * _SHARE
 
 
 class WarmContent:
