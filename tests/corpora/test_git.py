@@ -406,6 +406,27 @@ def test_an_index_that_leads_outside_costs_only_its_pack(tmp_path: Path, damage:
     assert ("a.txt" in files(tmp_path / "corpus")) == is_whole and ("missing_object" in done.stdout) != is_whole
 
 
+@pytest.mark.parametrize("cut", [-9, -1, 1, 30])
+def test_a_pack_that_lost_or_gained_bytes_costs_only_itself(tmp_path: Path, cut: int) -> None:
+    """libgit2 may read such a one without end."""
+    repo = Repository(tmp_path / "app")
+    for k in range(40):
+        repo.commit({f"a{k}.txt": b"%d words\n" % k * (k + 1)})
+    repo.git("repack", "-adq")
+    (pack,) = (repo.folder / ".git" / "objects" / "pack").glob("*.pack")
+    data = pack.read_bytes()
+    middle = len(data) // 2
+    repo.commit({"b.txt": b"two\n"})
+    repo.git("repack", "-dq")
+    pack.chmod(0o644)
+    pack.write_bytes(data[: middle + min(cut, 0)] + bytes(range(max(cut, 0))) + data[middle:])
+    command = [sys.executable, "-m", "workbench", "corpus", "add-git", str(repo.folder), "--corpus",
+               str(tmp_path / "corpus")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0 and done.stderr == "" and "missing_object" in done.stdout
+    assert "b.txt" in files(tmp_path / "corpus") and verify(tmp_path / "corpus").problems == ()
+
+
 @pytest.mark.parametrize("packed", [True, False], ids=["packed", "loose"])
 @pytest.mark.parametrize("victim", ["HEAD", "HEAD:b.txt", "HEAD^{tree}"])
 def test_an_object_that_claims_to_be_gigantic_costs_only_itself(tmp_path: Path, victim: str, *, packed: bool) -> None:

@@ -6,16 +6,22 @@ object has its whole chain of deltas resolved anew (6 times slower on a reposito
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 _MAGIC = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT_BYTES = 1024
 _LARGE_OFFSET = 1 << 31
+_TRAILER_BYTES = 20
+_LAST_OBJECTS = 3
+_OFFSET_DELTA, _REFERENCE_DELTA = 6, 7
 _STEP_BITS = np.uint64(8)
 _MOST_IN_MEMORY = 1 << 22
 """Objects whose places are kept in memory; beyond, they are looked up in the indices each time."""
@@ -115,43 +121,94 @@ class _LargeIndex:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether the index at ``path`` leads nowhere outside itself and its pack.
+    """Whether the index at ``path`` leads nowhere outside itself and its pack, and fits that pack.
 
-    libgit2 follows what an index says: one that is damaged, or made so, ends the process. Names that are wrong do no
-    such harm.
+    libgit2 follows what an index says: one that is damaged, or made so, ends the process, and with a pack that lost or
+    gained bytes in the middle it may read without end. Names that are wrong do no such harm.
     """
+    pack = path.with_suffix(".pack")
     try:
-        most = path.with_suffix(".pack").stat().st_size
+        most = pack.stat().st_size
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            return _offsets_are_sound(mapped, most)
+            offsets = _sound_offsets(mapped, most)
+        return offsets is not None and _is_as_long_as_indexed(pack, offsets, most)
     except (OSError, ValueError):  # none, or an empty one
         return False
 
 
-def _offsets_are_sound(mapped: mmap.mmap, pack_bytes: int) -> bool:
+def _is_as_long_as_indexed(pack: Path, offsets: np.ndarray, pack_bytes: int) -> bool:
+    """Whether one of the last objects ends where the next begins. One alone may be damaged where it stands."""
+    if not len(offsets):
+        return True
+    last = np.sort(np.partition(offsets, -min(len(offsets), _LAST_OBJECTS))[-_LAST_OBJECTS:]).tolist()
+    with open(pack, "rb") as file:
+        return any(_fills(file, first, end) for first, end in itertools.pairwise([*last, pack_bytes - _TRAILER_BYTES]))
+
+
+def _fills(file: BinaryIO, first: int, end: int) -> bool:
+    """Whether an object of a pack takes the bytes from ``first`` to ``end``: a header with its type and size, a delta's
+    base, and a deflated stream of that size ("gitformat-pack")."""
+    file.seek(first)
+    head = file.read(min(64, max(0, end - first)))
+    if not head:
+        return False
+    kind, size, shift, at = head[0] >> 4 & 7, head[0] & 15, 4, 0
+    while head[at] & 0x80 and at + 1 < len(head):
+        at += 1
+        size |= (head[at] & 0x7F) << shift
+        shift += 7
+    at += 1
+    if kind == _OFFSET_DELTA:
+        while at < len(head) and head[at] & 0x80:
+            at += 1
+        at += 1
+    elif kind == _REFERENCE_DELTA:
+        at += 20
+    file.seek(first + at)
+    stream, left = zlib.decompressobj(), end - first - at
+    try:
+        while left > 0 and not stream.eof:
+            piece = file.read(min(left, 1 << 16))
+            if not piece:
+                return False
+            left -= len(piece)
+            while piece and not stream.eof:  # whatever it inflates to is let go of a piece at a time
+                size -= len(stream.decompress(piece, 1 << 20))
+                piece = stream.unconsumed_tail
+    except zlib.error:
+        return False
+    return stream.eof and left == size == 0 and not stream.unused_data
+
+
+def _sound_offsets(mapped: mmap.mmap, pack_bytes: int) -> np.ndarray | None:
+    """Every object's offset in the pack; None when one is beyond it, or the index is no whole one."""
     is_new = mapped[: len(_MAGIC)] == _MAGIC
     fanout_at = len(_MAGIC) if is_new else 0
     entries_at = fanout_at + _FANOUT_BYTES
     if len(mapped) < entries_at:
-        return False
+        return None
     ends = np.frombuffer(mapped, ">u4", 256, fanout_at).astype(np.int64)
     count = int(ends[-1])
     checksums_at = len(mapped) - 40
     if (np.diff(ends) < 0).any():
-        return False
+        return None
     if not is_new:  # git's first kind: an offset of 4 bytes before each id
         if entries_at + 24 * count != checksums_at:
-            return False
+            return None
         rows = np.frombuffer(mapped, np.uint8, 24 * count, entries_at).reshape(-1, 24)
-        return bool((np.ascontiguousarray(rows[:, :4]).view(">u4") < pack_bytes).all())
+        offsets = np.ascontiguousarray(rows[:, :4]).view(">u4").ravel().astype(np.int64)
+        return offsets if (offsets < pack_bytes).all() else None
     large_at = entries_at + 28 * count
     if large_at > checksums_at or (checksums_at - large_at) % 8:
-        return False
-    offsets = np.frombuffer(mapped, ">u4", count, large_at - 4 * count)
+        return None
+    offsets = np.frombuffer(mapped, ">u4", count, large_at - 4 * count).astype(np.int64)
     large = np.frombuffer(mapped, ">u8", (checksums_at - large_at) // 8, large_at)
     is_large = offsets >= _LARGE_OFFSET
-    rows = offsets[is_large].astype(np.int64) - _LARGE_OFFSET
-    return bool((rows < len(large)).all() and (large < pack_bytes).all() and (offsets[~is_large] < pack_bytes).all())
+    rows = offsets[is_large] - _LARGE_OFFSET
+    if not (rows < len(large)).all() or not (large < pack_bytes).all():
+        return None
+    offsets[is_large] = large[rows]
+    return offsets if (offsets < pack_bytes).all() else None
 
 
 def _count(path: Path) -> int:
