@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +12,8 @@ import pytest
 
 from workbench.corpora.reader import Corpus, Shard, read_batches
 from workbench.corpora.writer import CorpusWriter, blob_id_of
-from workbench.lab import scanning
-from workbench.lab import warm
+from workbench.lab import scanning, warm
+from workbench.lab.room import Room
 from workbench.lab.warm import WarmContent
 
 
@@ -87,14 +89,64 @@ def test_a_session_reads_a_corpus_once_whatever_is_edited(tmp_path: Path, shard:
     assert len(read) == 1 and first.scan.blobs == again.scan.blobs == 50 and not again.scan.from_kept
 
 
-@pytest.mark.parametrize(("most", "now", "kept"), [("4000", "1000", 750), ("4000", "9000", 0), ("max", "9000", None)])
-def test_a_container_s_limit_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str, now: str,
-                                     kept: int | None) -> None:
-    monkeypatch.setattr(warm, "_GROUP", tmp_path)
-    without = warm.room()
-    (tmp_path / "memory.max").write_text(f"{most}\n")
-    (tmp_path / "memory.current").write_text(f"{now}\n")
-    if kept is None:  # no limit: as where there is no group; free memory changes while the test runs
-        assert warm.room() > without // 2
-    else:
-        assert warm.room() == kept
+def test_of_two_who_read_a_shard_at_once_one_keeps_it(shard: Shard) -> None:
+    size = sum(b.nbytes for b in read_batches(shard, batch_bytes=2_000))
+    warm, reading = WarmContent(2 * size), Reading(shard)
+    both = warm.batches(shard, reading), warm.batches(shard, reading)
+    for pair in zip(*both, strict=True):
+        assert pair[0] == pair[1]
+    assert reading.times == 2 and list(warm.batches(shard, reading)) and reading.times == 2
+    assert f"1 shards, {size:,} bytes" in repr(warm), "what the other had reserved is free again"
+
+
+class Shrinking(Room):
+    """Memory that others take meanwhile."""
+
+    def __init__(self, *left: int) -> None:
+        super().__init__("/nowhere")
+        self.left = list(left)
+
+    def free_bytes(self) -> int:
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+
+@pytest.mark.parametrize(("left", "times"), [((1 << 40,), 1), ((0,), 2), ((1 << 40, 0), 2), ((0, 1 << 40), 1)])
+def test_room_is_measured_while_content_is_read(
+    shard: Shard, left: tuple[int, ...], times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when a session was opened, hours ago."""
+    monkeypatch.setattr(warm, "_MEASURED_BYTES", 1_000)
+    content, reading = WarmContent(room=Shrinking(*left)), Reading(shard)
+    assert list(content.batches(shard, reading)) == list(content.batches(shard, reading))
+    assert reading.times == times
+
+
+def test_sessions_on_one_corpus_share_its_content(tmp_path: Path, shard: Shard, rules: Path) -> None:
+    from workbench.lab import Session
+
+    first, again = Session(tmp_path / "corpus", rules=rules), Session(tmp_path / "corpus" / ".", rules=rules)
+    assert first._warm is again._warm
+    with CorpusWriter(tmp_path / "corpus", made="test") as writer:
+        writer.add_blob(blob_id_of(b"more"), b"more")
+    grown = Session(tmp_path / "corpus", rules=rules)
+    assert grown._warm is not first._warm
+
+
+def test_a_session_that_nobody_holds_is_gone_at_once_with_its_content(tmp_path: Path, shard: Shard, rules: Path) -> None:
+    """The collector of cycles knows nothing of the gigabytes that Arrow has, and may come late or never."""
+    from workbench.lab import Session
+
+    gc.collect()
+    gc.disable()
+    try:
+        session = Session(tmp_path / "corpus", rules=rules)
+        session.scan()
+        session.dry_run("acme_token")
+        session.edit("acme_token", min_entropy=1)
+        session.compare()
+        session.sweep("acme_pair")
+        known = weakref.ref(session), weakref.ref(session._warm)
+        del session
+        assert [r() for r in known] == [None, None]
+    finally:
+        gc.enable()

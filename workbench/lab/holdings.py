@@ -26,16 +26,18 @@ class _Layer:
 class Holdings:
     """Results by rule; each belongs to one version of its rule."""
 
-    def __init__(self, scan: Scan) -> None:
-        self._scan = scan
+    def __init__(self) -> None:
         self._layers: dict[str, tuple[str, _Layer]] = {}
 
-    def found(self, rules: RuleSet) -> tuple[Flat, dict[MatchKey, str]]:
-        """What these rules find, and contexts; scans those not held in this version. Nothing changes when it raises."""
+    def found(self, rules: RuleSet, look: Scan) -> tuple[Flat, dict[MatchKey, str]]:
+        """What these rules find, and contexts; those not held in this version are scanned by ``look``, which is not
+        kept: it belongs to the session, and a session that its own holdings held would outlive its last user. Nothing
+        changes when it raises.
+        """
         missing = [r.name for r in rules.rules.values() if self._layers.get(r.name, ("",))[0] != r.hash]
         if missing:
             own = rules if len(missing) == len(rules.rules) else rules.subset(missing)
-            scan, contexts = self._scan(own)
+            scan, contexts = look(own)
             layer = _Layer(scan, flatten(scan.results), contexts)
             self._layers |= {n: (own.rules[n].hash, layer) for n in missing}
         flat, every = flatten([]), dict[MatchKey, str]()

@@ -34,7 +34,7 @@ from workbench.lab.suggestion import Suggestion, suggest
 from workbench.lab.sweep import Sweep
 from workbench.lab.tables import Results
 from workbench.lab.truth import PairTruth, planted_pairs
-from workbench.lab.warm import WarmContent
+from workbench.lab.warm import shared
 from workbench.model import Secret
 from workbench.rules import cached
 from workbench.rules.rule import RuleSet, build
@@ -57,9 +57,9 @@ class Session:
         self.places = Places(self.corpus)
         self._engines = Engines(self.files)
         self._candidates = Candidates(self.corpus)
-        self._warm = WarmContent()
+        self._warm = shared(self.corpus)
         self._threads, self._progress = threads, progress
-        self._holdings = Holdings(self._scan_all)
+        self._holdings = Holdings()
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -283,7 +283,7 @@ class Session:
 
     def _found(self, names: Sequence[str]) -> tuple[Flat, dict[MatchKey, str], RuleSet]:
         rules = self._together(names) if names else self.rules
-        return *self._holdings.found(rules), rules
+        return *self._holdings.found(rules, self._scan_all), rules
 
     def _captioned(self, frame: Results, what: str) -> Results:
         frame.caption = f"{len(frame):,} {what}"
