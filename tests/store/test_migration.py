@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.store.scanned import KEY, blob_id
+from tests.store.scanned import KEY, blob_id, run_all
+from tests.store.test_resume import content
 from workbench.errors import StoreError, UsageError
 from workbench.model import SOURCES
 from workbench.store import migration
@@ -118,6 +119,16 @@ def test_pending_migrations_are_applied_when_a_store_is_opened(store: Store, mon
         StoreReader(store.path)
     Store(store.path, key=KEY)
     assert StoreReader(store.path).query("FROM later").num_rows == 0
+
+
+@pytest.mark.parametrize("form", range(5, len(known_migrations())))
+def test_a_store_of_an_earlier_form_keeps_every_row(form: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(migration, "known_migrations", lambda: known_migrations()[:form])
+        run_all(Store(path, key=KEY))
+        before = content(path)
+    run_all(Store(path, key=KEY))
+    assert content(path) == before
 
 
 def test_a_migration_that_fails_leaves_the_form_it_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,16 @@ def test_recording_a_shard_again_changes_nothing(store: Store) -> None:
         assert getattr(reading(store), name)().equals(table), name
 
 
+def test_what_is_found_in_many_shards_is_named_once(store: Store) -> None:
+    """No index keeps the names apart; whoever records does."""
+    run_all(store)
+    run_all(store, (*RULES[:2], paired("duo_key", DUO_PARTS, version=2)))
+    for table, name in {"finding": "fingerprint", "sealed_token": "fingerprint", "alert": "alert_id",
+                        "matched_blob": "blob_id"}.items():
+        (counts,) = reading(store).query(f"SELECT count(*) AS rows, count(DISTINCT {name}) AS names FROM {table}").to_pylist()
+        assert counts["rows"] == counts["names"] > 1
+
+
 def test_a_changed_rule_is_the_only_one_to_do_again(store: Store) -> None:
     run_all(store)
     changed = (single("acme_token", version=2), *RULES[1:])

@@ -131,13 +131,14 @@ def _insert(session: Session, run_id: RunId, shard_id: ShardId, rows: ShardRows,
         return
     with session.incoming(new_rows=rows.findings):
         session.execute(
-            "INSERT INTO finding BY NAME SELECT *, ? AS first_run FROM new_rows ON CONFLICT DO NOTHING", [run_id])
+            "INSERT INTO finding BY NAME SELECT *, ? AS first_run FROM new_rows ANTI JOIN finding USING (fingerprint)",
+            [run_id])
     with session.incoming(new_rows=rows.matches.select(["blob_id"])):
         session.execute(
             """
             INSERT INTO matched_blob
-            SELECT DISTINCT blob_id, (SELECT coalesce(max(sequence), 0) + 1 FROM matched_blob) FROM new_rows
-            ON CONFLICT DO NOTHING
+            SELECT DISTINCT blob_id, (SELECT coalesce(max(sequence), 0) + 1 FROM matched_blob)
+            FROM new_rows ANTI JOIN matched_blob USING (blob_id)
             """)
     _seal(session, rows, sealer)
 
@@ -170,7 +171,7 @@ def _open_alerts(session: Session, run_id: RunId, alerts: pa.Table) -> tuple[int
             f"""
             INSERT INTO alert BY NAME
             SELECT *, 'open' AS state, NULL AS resolution, ? AS first_run, {NOW} AS opened_at, NULL AS closed_at
-            FROM new_rows ON CONFLICT DO NOTHING
+            FROM new_rows ANTI JOIN alert USING (alert_id)
             """,
             [run_id])
     return int(opened[0][0]), int(reopened[0][0])
