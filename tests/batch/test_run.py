@@ -97,7 +97,7 @@ def test_a_damaged_file_fails_its_shards_and_no_others(tmp_path: Path, rules_fol
     """Bytes are flipped in one file after the footer was read: its shard fails with a reason, the other is done."""
     add_to(tmp_path / "corpus", 60)
     add_to(tmp_path / "corpus", 60, first=60)
-    damaged = sorted((tmp_path / "corpus" / "blobs").iterdir())[0]
+    damaged = min((tmp_path / "corpus" / "blobs").iterdir())
     data = bytearray(damaged.read_bytes())
     for at in range(100, 2_000):
         data[at] ^= 0x5A
@@ -206,6 +206,7 @@ import sys, time
 from workbench.batch import run as batch
 from workbench.batch.params import BatchParams
 from workbench.batch.plan import make_plan
+batch.COMMIT_EVERY_S = 0.01  # so that a kill comes between two commits of so short a run
 corpus, rules, store, hold_s = sys.argv[1:]
 record_all = batch._record_all
 def begun(*args):

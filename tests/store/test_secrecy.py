@@ -68,7 +68,7 @@ def test_nothing_an_analyst_reads_holds_a_token(store: Store) -> None:
 
 
 def test_reprs_do_not_show_tokens_or_keys(store: Store) -> None:
-    rows = shard_rows(a_shard(0), RuleBook(RULES), Sealer(KEY))
+    rows = shard_rows(shard_id(0), a_shard(0), RuleBook(RULES), Sealer(KEY))
     shown = repr(rows) + repr(store) + repr(StoreReader(store.path)) + repr(store._sealer) + repr(this_process())
     assert not [value for value in all_tokens() if value.decode()[3:15] in shown]
     assert KEY.hex() not in shown

@@ -22,6 +22,7 @@ from tests.store.scanned import (
     begin,
     blob_id,
     hashes,
+    locate,
     match,
     near_miss,
     pair,
@@ -134,6 +135,44 @@ def test_recording_a_shard_again_changes_nothing(store: Store) -> None:
     assert (outcome.alerts_opened, outcome.alerts_reopened, outcome.alerts_closed) == (0, 0, 0)
     for name, table in before.items():
         assert getattr(reading(store), name)().equals(table), name
+
+
+def test_shards_recorded_together_stand_as_if_one_after_the_other(store: Store, tmp_path: Path) -> None:
+    run_all(store)
+    other = Store(tmp_path / "together.duckdb", key=KEY)
+    run_id = begin(other)
+    outcome = other.record_shards(run_id, hashes(), {shard_id(n): (a_shard(n), STATS) for n in range(SHARDS)})
+    other.record_locations(run_id, {"f" * 64: locate})
+    other.finish_run(run_id, "done")
+    assert other.done() == store.done() and states(other) == states(store)
+    assert (outcome.alerts_opened, outcome.skipped) == (len(states(store)), SHARDS)
+    for table in ("match", "pair", "near_miss", "skipped_blob", "finding", "matched_blob", "location"):
+        one, together = (set(map(repr, _rows_of(s, table))) for s in (store, other))
+        assert together == one and one, table
+
+
+def _rows_of(store: Store, table: str) -> list[dict[str, Any]]:
+    """Rows of a table without what differs from run to run."""
+    rows = reading(store).query(f"FROM {table}").to_pylist()
+    return [{k: v for k, v in row.items() if k not in ("first_run", "sequence")} for row in rows]
+
+
+def test_of_shards_recorded_together_each_loses_only_what_its_own_rules_found(store: Store) -> None:
+    """In one of them a type stood under a rule that was cut otherwise; the other never had that rule."""
+    cut_otherwise = (single("duo_id"), RULES[0])
+    first, second = token("id", 0), token("acme", 1)
+    run_id = begin(store, cut_otherwise)
+    store.record_shard(run_id, shard_id(0), hashes(cut_otherwise),
+                       [batch(row(blob_id(0), match("duo_id", first), match("acme_token", second, at=90)))], stats=STATS)
+    store.record_shard(run_id, shard_id(1), hashes(cut_otherwise[1:]),
+                       [batch(row(blob_id(1), match("acme_token", second)))], stats=STATS)
+    store.finish_run(run_id, "done")
+    run_id = begin(store, RULES)
+    store.record_shards(run_id, hashes((RULES[2],)), {shard_id(n): ([], STATS) for n in range(2)})
+    assert {(r["blob_id"], r["secret_type"]) for r in reading(store).matches().to_pylist()} == {
+        (blob_id(0), "acme_token"), (blob_id(1), "acme_token")}
+    assert {(shard, rule) for shard, rule, _ in store.done()} == {
+        (shard_id(0), "acme_token"), (shard_id(0), "duo_key"), (shard_id(1), "acme_token"), (shard_id(1), "duo_key")}
 
 
 def test_what_is_found_in_many_shards_is_named_once(store: Store) -> None:

@@ -1,12 +1,14 @@
-"""A recording: one shard's rows put into the store, and its alerts opened and closed, inside one transaction.
+"""A recording: rows of shards put into the store, and their alerts opened and closed, inside one transaction.
 
 Every function here takes the attached session of that transaction. Kill the process anywhere and either all of it is
-in the store, with the shard's done marks, or nothing.
+in the store, with the shards' done marks, or nothing. Shards that were done at about the same time are recorded
+together: a transaction costs as much for eight shards as for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -34,7 +36,7 @@ class ShardStats:
 
 @dataclass(frozen=True, slots=True)
 class ShardOutcome:
-    """What recording a shard changed in the store."""
+    """What recording shards changed in the store."""
 
     matches: int
     pairs: int
@@ -45,38 +47,49 @@ class ShardOutcome:
     alerts_closed: int
 
 
-def record(session: Session, run_id: RunId, shard_id: ShardId, book: RuleBook, rows: ShardRows, stats: ShardStats,
+def record(session: Session, run_id: RunId, book: RuleBook, rows: ShardRows, stats: Mapping[ShardId, ShardStats],
            sealer: Sealer) -> ShardOutcome:
-    """Replace what the rules of ``book`` found in the shard before by ``rows``, and mark the shard done with them."""
+    """Replace what the rules of ``book`` found in the shards of ``stats`` before by ``rows``, and mark them done with
+    these rules."""
+    shards = list(stats)
     start_noting(session)
-    replaced = _superseded(session, shard_id, book)
-    _forget_marks_of_others(session, shard_id, book, rows.skipped)
-    if replaced:
-        forget(session, "shard_id = ? AND list_contains(?, rule)", [shard_id, replaced])
-    _insert(session, run_id, shard_id, rows, sealer)
+    replaced = _superseded(session, shards, book)
+    _forget_marks_of_others(session, shards, book, rows.skipped)
+    for rules, of_shards in replaced.items():
+        forget(session, f"{_AMONG} AND list_contains(?, rule)", [of_shards, list(rules)])
+    _insert(session, run_id, shards, rows, sealer)
     opened, reopened = _open_alerts(session, run_id, rows.alerts)
     closed = settle(session, "pattern_edited") if replaced else 0
-    skipped = rows.skipped.num_rows
-    _mark_done(session, run_id, shard_id, {r.rule: r.rule_hash for r in book.rules.values()}, stats, skipped)
-    return ShardOutcome(rows.matches.num_rows, rows.pairs.num_rows, rows.near_misses.num_rows, skipped, opened,
-                        reopened, closed)
+    _mark_done(session, run_id, {r.rule: r.rule_hash for r in book.rules.values()}, stats, rows.skipped)
+    return ShardOutcome(rows.matches.num_rows, rows.pairs.num_rows, rows.near_misses.num_rows, rows.skipped.num_rows,
+                        opened, reopened, closed)
 
 
-def _superseded(session: Session, shard_id: ShardId, book: RuleBook) -> list[str]:
-    """Rules whose rows in this shard are to go.
+_AMONG = "shard_id IN (SELECT unnest(?::VARCHAR[]))"
+
+
+def _superseded(session: Session, shards: Sequence[ShardId], book: RuleBook) -> dict[tuple[str, ...], list[str]]:
+    """Rules whose rows are to go, with the shards in which they are to.
 
     Those being recorded, and those that found one of their types when rules were cut otherwise (a secret type that
     became part of a pair now belongs to the pair's rule).
     """
-    held = session.rows(
-        """
-        SELECT DISTINCT rule, 'secret', secret_type FROM match WHERE shard_id = $1
-        UNION ALL SELECT DISTINCT rule, 'pair', pair_type FROM pair WHERE shard_id = $1
-        UNION ALL SELECT rule, 'mark', '' FROM shard WHERE shard_id = $1
+    rows = session.rows(
+        f"""
+        SELECT DISTINCT shard_id, rule, 'secret', secret_type FROM match WHERE {_AMONG}
+        UNION ALL SELECT DISTINCT shard_id, rule, 'pair', pair_type FROM pair WHERE {_AMONG}
+        UNION ALL SELECT shard_id, rule, 'mark', '' FROM shard WHERE {_AMONG}
         """,
-        [shard_id],
+        [shards, shards, shards],
     )
-    return sorted(owners(held, book))
+    held: dict[str, list[tuple[str, str, str]]] = {}
+    for shard_id, *row in rows:
+        held.setdefault(shard_id, []).append(tuple(row))
+    out: dict[tuple[str, ...], list[str]] = {}
+    for shard_id, of_it in held.items():
+        if gone := tuple(sorted(owners(of_it, book))):
+            out.setdefault(gone, []).append(shard_id)
+    return out
 
 
 def owners(held: Iterable[tuple[str, str, str]], book: RuleBook) -> set[str]:
@@ -109,24 +122,27 @@ def forget(session: Session, condition: str, values: list[object], *,
         session.execute(f"DELETE FROM {table} WHERE {condition}", values)
 
 
-def _forget_marks_of_others(session: Session, shard_id: ShardId, book: RuleBook, skipped: pa.Table) -> None:
+def _forget_marks_of_others(session: Session, shards: Sequence[ShardId], book: RuleBook, skipped: pa.Table) -> None:
     """Unmark rules that this scan did without, when it scanned a blob that theirs had left out."""
-    with session.incoming(new_skipped=skipped.select(["blob_id"])):
-        left_out = session.rows("SELECT blob_id FROM skipped_blob WHERE shard_id = ? "
-                                "EXCEPT SELECT blob_id FROM new_skipped LIMIT 1", [shard_id])
+    with session.incoming(new_skipped=skipped.select(["shard_id", "blob_id"])):
+        left_out = session.rows(
+            f"""
+            SELECT DISTINCT shard_id FROM (SELECT shard_id, blob_id FROM skipped_blob WHERE {_AMONG}
+                                           EXCEPT SELECT shard_id, blob_id FROM new_skipped)
+            """, [shards])
     if left_out:
-        session.execute("DELETE FROM shard WHERE shard_id = ? AND NOT list_contains(?, rule)",
-                        [shard_id, list(book.rules)])
+        session.execute(f"DELETE FROM shard WHERE {_AMONG} AND NOT list_contains(?, rule)",
+                        [[shard_id for (shard_id,) in left_out], list(book.rules)])
 
 
-def _insert(session: Session, run_id: RunId, shard_id: ShardId, rows: ShardRows, sealer: Sealer) -> None:
-    # What was skipped depends on the scan, not on a rule, so the last scan of the shard has the word.
-    session.execute("DELETE FROM skipped_blob WHERE shard_id = ?", [shard_id])
+def _insert(session: Session, run_id: RunId, shards: Sequence[ShardId], rows: ShardRows, sealer: Sealer) -> None:
+    # What was skipped depends on the scan, not on a rule, so the last scan of a shard has the word.
+    session.execute(f"DELETE FROM skipped_blob WHERE {_AMONG}", [shards])
     tables = {"match": rows.matches, "pair": rows.pairs, "near_miss": rows.near_misses, "skipped_blob": rows.skipped}
     for table, arrow in tables.items():
         if arrow.num_rows:
             with session.incoming(new_rows=arrow):
-                session.execute(f"INSERT INTO {table} BY NAME SELECT ? AS shard_id, * FROM new_rows", [shard_id])
+                session.execute(f"INSERT INTO {table} BY NAME FROM new_rows")
     if not rows.findings.num_rows:
         return
     with session.incoming(new_rows=rows.findings):
@@ -199,15 +215,17 @@ def settle(session: Session, resolution: str) -> int:
     return int(closed[0][0])
 
 
-def _mark_done(session: Session, run_id: RunId, shard_id: ShardId, rules: Mapping[str, RuleHash], stats: ShardStats,
-               skipped: int) -> None:
+def _mark_done(session: Session, run_id: RunId, rules: Mapping[str, RuleHash], stats: Mapping[ShardId, ShardStats],
+               skipped: pa.Table) -> None:
+    left_out = Counter(skipped["shard_id"].to_pylist())
     marks = pa.table({"rule": pa.array(list(rules), pa.string()), "rule_hash": pa.array(list(rules.values()), pa.string())})
-    with session.incoming(new_rows=marks):
+    shards = pa.table({
+        "shard_id": pa.array(list(stats), pa.string()),
+        "blobs": pa.array([s.blobs for s in stats.values()], pa.int64()),
+        "content_bytes": pa.array([s.content_bytes for s in stats.values()], pa.int64()),
+        "skipped": pa.array([left_out[shard_id] for shard_id in stats], pa.int64()),
+        "elapsed_s": pa.array([s.elapsed_s for s in stats.values()], pa.float64()),
+    })
+    with session.incoming(new_marks=marks, new_shards=shards):
         session.execute(
-            f"""
-            INSERT INTO shard BY NAME
-            SELECT ? AS shard_id, rule, rule_hash, ? AS run_id, {NOW} AS done_at, ? AS blobs, ? AS content_bytes,
-                   ? AS skipped, ? AS elapsed_s
-            FROM new_rows
-            """,
-            [shard_id, run_id, stats.blobs, stats.content_bytes, skipped, stats.elapsed_s])
+            f"INSERT INTO shard BY NAME SELECT *, ? AS run_id, {NOW} AS done_at FROM new_shards CROSS JOIN new_marks", [run_id])

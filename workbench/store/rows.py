@@ -1,4 +1,4 @@
-"""Rows: what one shard's scan results become in the store, with every token replaced by its fingerprint.
+"""Rows: what shards' scan results become in the store, with every token replaced by its fingerprint.
 
 Pure: results in, Arrow tables out. The raw tokens of alerts stay beside the tables as secrets, to be sealed; no Arrow
 table that DuckDB sees ever holds one.
@@ -6,7 +6,7 @@ table that DuckDB sees ever holds one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.errors import UsageError
-from workbench.model import Secret
+from workbench.model import Secret, ShardId
 from workbench.schemas import SCAN_RESULTS
 from workbench.store.rulebook import RuleBook
 from workbench.store.sealing import Sealer
@@ -26,7 +26,7 @@ ALERTS = pa.schema([("alert_id", pa.string()), ("kind", pa.string()), ("alert_ty
 
 @dataclass(frozen=True, slots=True)
 class ShardRows:
-    """One shard's rows, each table named and shaped as the store's, less ``shard_id``."""
+    """Rows of one shard or several, each table named and shaped as the store's."""
 
     matches: pa.Table
     pairs: pa.Table
@@ -37,28 +37,48 @@ class ShardRows:
     secrets: Mapping[str, Secret] = field(repr=False)  # fingerprint -> token, for the findings of alerts
 
 
-def shard_rows(results: Iterable[pa.RecordBatch], book: RuleBook, sealer: Sealer) -> ShardRows:
-    """Rows of the results (``schemas.SCAN_RESULTS``) of a shard scanned with the rules of ``book``.
+def shard_rows(shard_id: ShardId, results: Iterable[pa.RecordBatch], book: RuleBook, sealer: Sealer) -> ShardRows:
+    """Rows of the results (``schemas.SCAN_RESULTS``) of one shard scanned with the rules of ``book``.
 
     A blob id that comes twice is one content, so its first row stands for both. Raises UsageError for results of
     another shape, or of types that are not in ``book``.
     """
-    table = _one_row_a_blob(_as_table(results))
+    table = _once(_as_table(results), "blob_id")
     matches = _Matches(table, book, sealer)
     pairs, pair_alerts = _pairs(table, matches, book, sealer)
     alerts = {**matches.alerts(), **pair_alerts}
     skipped = table.filter(pc.is_valid(table["skipped"]))
+    left_out = pa.table({"blob_id": skipped["blob_id"], "size_bytes": skipped["size"], "reason": skipped["skipped"]})
     return ShardRows(
-        matches=matches.table(),
-        pairs=pairs,
-        near_misses=_near_misses(table, matches, book),
-        skipped=pa.table({"blob_id": skipped["blob_id"], "size_bytes": skipped["size"], "reason": skipped["skipped"]}),
+        matches=_of_shard(shard_id, matches.table()),
+        pairs=_of_shard(shard_id, pairs),
+        near_misses=_of_shard(shard_id, _near_misses(table, matches, book)),
+        skipped=_of_shard(shard_id, left_out),
         findings=matches.findings(),
         alerts=pa.Table.from_pylist(
             [{"alert_id": alert_id, "kind": kind, "alert_type": alert_type, "findings": list(findings)}
              for alert_id, (kind, alert_type, findings) in alerts.items()], schema=ALERTS),
         secrets=matches.secrets({name for _, _, findings in alerts.values() for name in findings}),
     )
+
+
+def together(rows: Sequence[ShardRows]) -> ShardRows:
+    """Rows of several shards as those of one: a finding or an alert of two of them stands once."""
+    if len(rows) == 1:
+        return rows[0]
+    return ShardRows(
+        matches=pa.concat_tables([r.matches for r in rows]),
+        pairs=pa.concat_tables([r.pairs for r in rows]),
+        near_misses=pa.concat_tables([r.near_misses for r in rows]),
+        skipped=pa.concat_tables([r.skipped for r in rows]),
+        findings=_once(pa.concat_tables([r.findings for r in rows]), "fingerprint"),
+        alerts=_once(pa.concat_tables([r.alerts for r in rows]), "alert_id"),
+        secrets={name: secret for r in rows for name, secret in r.secrets.items()},
+    )
+
+
+def _of_shard(shard_id: ShardId, table: pa.Table) -> pa.Table:
+    return table.append_column("shard_id", pa.repeat(pa.scalar(shard_id, pa.string()), table.num_rows))
 
 
 Alert = tuple[str, str, tuple[str, ...]]  # kind, type, fingerprints in rule order
@@ -202,8 +222,9 @@ def _as_table(results: Iterable[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches, SCAN_RESULTS).combine_chunks()
 
 
-def _one_row_a_blob(table: pa.Table) -> pa.Table:
-    _, first = np.unique(table["blob_id"].to_numpy(), return_index=True)
+def _once(table: pa.Table, name: str) -> pa.Table:
+    """The first row of every value of column ``name``."""
+    _, first = np.unique(table[name].to_numpy(), return_index=True)
     return table if len(first) == table.num_rows else table.take(pa.array(np.sort(first)))
 
 

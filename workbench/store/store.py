@@ -16,6 +16,7 @@ from typing import Any, get_args
 
 import pyarrow as pa
 
+from workbench.counting import counted
 from workbench.errors import NoStoreThere, StoreError, UsageError, WrongKey
 from workbench.model import RuleHash, RunId, ShardId
 from workbench.store import locations, migration, recording, runs, superseding
@@ -25,7 +26,7 @@ from workbench.store.labels import Labels
 from workbench.store.locations import LocationOutcome, LocationReader
 from workbench.store.process import this_process
 from workbench.store.recording import ShardOutcome, ShardStats
-from workbench.store.rows import shard_rows
+from workbench.store.rows import shard_rows, together
 from workbench.store.rulebook import RuleBook, RuleInfo
 from workbench.store.runs import EndStatus
 from workbench.store.sealing import Sealer
@@ -115,18 +116,26 @@ class Store:
 
     def record_shard(self, run_id: RunId, shard_id: ShardId, rules: Mapping[str, RuleHash],
                      results: Iterable[pa.RecordBatch], *, stats: ShardStats) -> ShardOutcome:
-        """Put what ``rules`` found in a shard into the store and mark it done, in one transaction.
+        """As :meth:`record_shards`, for one shard."""
+        return self.record_shards(run_id, rules, {shard_id: (results, stats)})
 
-        ``results`` are batches of ``schemas.SCAN_RESULTS``. Earlier rows of these rules in this shard are replaced;
-        alerts that nothing supports any more are closed as ``pattern_edited``; alerts found again are reopened unless
-        a person closed them. Raises UsageError for results or rules that do not fit the run, StoreError when the run
-        may no longer write.
+    def record_shards(self, run_id: RunId, rules: Mapping[str, RuleHash],
+                      scanned: Mapping[ShardId, tuple[Iterable[pa.RecordBatch], ShardStats]]) -> ShardOutcome:
+        """Put what ``rules`` found in these shards into the store and mark them done, in one transaction.
+
+        Each shard comes with its batches of ``schemas.SCAN_RESULTS``. Earlier rows of these rules in these shards are
+        replaced; alerts that nothing supports any more are closed as ``pattern_edited``; alerts found again are
+        reopened unless a person closed them. Raises UsageError for results or rules that do not fit the run, StoreError
+        when the run may no longer write.
         """
         book = self._book(run_id).only(rules)
-        rows = shard_rows(results, book, self._sealer)
-        with self._database.session(f"record shard {shard_id} in") as session:
+        rows = together([shard_rows(shard_id, results, book, self._sealer)
+                         for shard_id, (results, _) in scanned.items()])
+        stats = {shard_id: s for shard_id, (_, s) in scanned.items()}
+        which = f"shard {next(iter(scanned))}" if len(scanned) == 1 else counted(len(scanned), "shard")
+        with self._database.session(f"record {which} in") as session:
             runs.check_running(session, run_id, self._me)
-            return recording.record(session, run_id, shard_id, book, rows, stats, self._sealer)
+            return recording.record(session, run_id, book, rows, stats, self._sealer)
 
     def record_locations(self, run_id: RunId, files: Mapping[str, LocationReader]) -> LocationOutcome:
         """Add the locations of matched blobs from a corpus' location files, in one transaction.
@@ -225,10 +234,9 @@ def _make(path: Path, sealer: Sealer) -> None:
     temporary = path.with_name(f".{path.name}.new-{secrets.token_hex(8)}")
     database = Database(temporary, shown=path)
     try:
-        for pending in migration.known_migrations():
-            with database.session("make the store") as session:
-                migration.apply(session, pending)
         with database.session("make the store") as session:
+            for pending in migration.known_migrations():
+                migration.apply(session, pending)
             session.execute("INSERT INTO sealing_key VALUES (?)", [sealer.key_check])
         if Path(f"{temporary}.wal").exists():
             raise StoreError(f"Could not make the store {path}: it could not be written whole. Is the disk full?")
