@@ -88,10 +88,10 @@ class DigestSet:
 
     def contains_many(self, digests: list[bytes]) -> np.ndarray:
         """For each digest whether it is in the set, as a bool array of the same length."""
-        if not digests:
-            return np.zeros(0, bool)
+        if not digests or not len(self):
+            return np.zeros(len(digests), bool)
         heads = [digest[:KEPT_BYTES] for digest in digests]
-        found = np.fromiter((head in self._pending for head in heads), bool, len(heads))
+        found = np.fromiter(map(self._pending.__contains__, heads), bool, len(heads))
         if self._sorted_in:
             keys, rest = _split(np.frombuffer(b"".join(heads), np.uint8).reshape(-1, KEPT_BYTES))
             order = np.argsort(keys, kind="stable")

@@ -22,6 +22,7 @@ _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 18
 _SCANT_BYTES = 1 << 16
 _NAP_S = 0.001
+_DIGITS = frozenset(b"0123456789")
 _SETTINGS = (
     # The folder may be someone else's: what is run here runs none of its hooks, filters or helpers.
     "safe.directory=*",
@@ -82,7 +83,7 @@ class GitCommand:
             with self._fed(ids, "cat-file", "--batch", "--buffer") as (_, answers):
                 for object_id in ids:
                     done += 1
-                    size, content = _next_blob(answers, max_bytes)
+                    size, content = answers.blob(max_bytes)
                     yield object_id, size, content
                     if size == SIZE_DAMAGED:  # git gives up there: a new process goes on behind it
                         break
@@ -183,21 +184,32 @@ class _Answers:
             missing -= len(piece)
         return b"".join(parts)
 
+    def blob(self, max_bytes: int) -> tuple[int, bytes | None]:
+        """Size and content of the next object of ``git cat-file --batch``; see :meth:`GitCommand.blobs`."""
+        held, at = self._held, self._at
+        end = held.find(b"\n", at)
+        if end > at and held[end - 1] in _DIGITS:
+            size = int(held[held.rfind(b" ", at, end) : end])
+            stop = end + 1 + size
+            if stop < len(held) and size <= max_bytes:  # nearly all: it is here with the line feed behind it
+                self._at = stop + 1
+                return size, held[end + 1 : stop]
+        return self._blob_in_pieces(max_bytes)
 
-def _next_blob(answers: _Answers, max_bytes: int) -> tuple[int, bytes | None]:
-    """Size and content of the next object of ``git cat-file --batch``; see :meth:`GitCommand.blobs`."""
-    head = answers.line()
-    if not head[-2:-1].isdigit():
-        return SIZE_MISSING if head.endswith(b" missing\n") else SIZE_DAMAGED, None
-    size = int(head.rpartition(b" ")[2])
-    if size <= max_bytes:
-        content = answers.take(size)
-        # Behind each object is a line feed: without it git stopped in the middle.
-        return (size, content) if answers.take(1) else (SIZE_DAMAGED, None)
-    left = size + 1
-    while left > 0 and (passed := len(answers.take(min(left, _READ_BYTES)))):
-        left -= passed
-    return (SIZE_DAMAGED if left else size), None
+    def _blob_in_pieces(self, max_bytes: int) -> tuple[int, bytes | None]:
+        """The same for one that is not all here, or that is to be passed over."""
+        head = self.line()
+        if not head[-2:-1].isdigit():
+            return SIZE_MISSING if head.endswith(b" missing\n") else SIZE_DAMAGED, None
+        size = int(head.rpartition(b" ")[2])
+        if size <= max_bytes:
+            content = self.take(size)
+            # Behind each object is a line feed: without it git stopped in the middle.
+            return (size, content) if self.take(1) else (SIZE_DAMAGED, None)
+        left = size + 1
+        while left > 0 and (passed := len(self.take(min(left, _READ_BYTES)))):
+            left -= passed
+        return (SIZE_DAMAGED if left else size), None
 
 
 def _parse_changes(answers: _Answers) -> Iterator[tuple[int, Files, Files]]:

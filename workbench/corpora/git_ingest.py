@@ -1,46 +1,39 @@
 """An ingest takes one repository's history into a corpus, a chunk of changes at a time.
 
-A chunk's new blobs are read together, in the order in which they stand in the packs, and its locations follow in the
-order of history. Memory is a chunk's, whatever the repository's size.
+While a chunk's blobs are read, the next is gathered and the locations of the one before, in the order of history, are
+written. Memory is two chunks', whatever the repository's size.
 """
 
 from __future__ import annotations
 
 import hashlib
-from binascii import unhexlify
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
+from itertools import compress
 
 from workbench.corpora.content import skip_reason
 from workbench.corpora.digests import KEPT_BYTES, DigestSet
+from workbench.corpora.git_chunk import Chunk, ChunkReader, NameOf, ReadChunk, Stamp
 from workbench.corpora.git_history import History
-from workbench.corpora.git_objects import BLOB, SIZE_MISSING, TREE, GitObjects
+from workbench.corpora.git_objects import BLOB, TREE, GitObjects
 from workbench.corpora.remote import SOURCES_OF_KIND, Remote
-from workbench.corpora.skips import MISSING, SUBMODULE, TOO_LARGE, UNREADABLE
-from workbench.corpora.writer import CorpusWriter, blob_id_of
+from workbench.corpora.skips import MISSING, SUBMODULE, UNREADABLE
+from workbench.corpora.writer import CorpusWriter
 
-_CHUNK_CHANGES = 150_000
+_FIRST_CHUNK_CHANGES = 25_000
+_CHUNK_CHANGES = 100_000
+"""Changes in the first chunk, and at most: each has twice as many as the one before. Reading begins early so, and then
+finds more of what stands side by side in the packs."""
 _CHUNK_MESSAGE_BYTES = 32 << 20
 _ROWS_AT_ONCE = 20_000
-_PROGRESS_BLOBS = 1000
 _MAX_TIME = 253_402_300_799
 """The last second of the year 9999: beyond it a commit's time is a mistake, and is left out."""
 
 
-class Stamp(NamedTuple):
-    """Where and when a change was made: a commit's id and time (microseconds since 1970)."""
-
-    revision: str
-    committed_at: int | None
-    is_commit: bool
-
-
-Row = tuple[str, str, bytes, Stamp]
-"""A location in the making: blob id, path as text, path as git has it, commit."""
+UrlOf = Callable[[bytes, Stamp], str]
+"""The public address of a path, as git has it, at a commit."""
 
 CommitProgress = Callable[[int, int], None]
 """Called with (commits done, commits in all) again and again while blobs are read, for that is what takes long."""
@@ -75,21 +68,37 @@ class RepositoryIngest:
         self.counts = IngestCounts()
         self.skipped: Counter[str] = Counter()
         self._writer = writer
-        self._objects = objects
         self._remote = remote
         self._located = located
         self._max_blob_bytes = max_blob_bytes
         self._file_source, self._message_source = SOURCES_OF_KIND[remote.kind]
-        self._rejected = DigestSet()
-        # A SHA-256 repository's blobs get their SHA-1 ids only when read; this remembers them, at 200 bytes a blob.
-        self._translated: dict[bytes, str | None] | None = {} if objects.id_bytes != 20 else None
+        self._reader = ChunkReader(writer, objects, max_blob_bytes=max_blob_bytes, tell=self._tell)
+        self._chunk, self._chunk_changes = Chunk(), _FIRST_CHUNK_CHANGES
+        self._under_way: tuple[Chunk, Future[ReadChunk]] | None = None
         self._progress: CommitProgress | None = None
-        self._all_commits = 0
-        self._start_chunk()
+        self._all_commits = self._finished_commits = 0
 
     def run(self, history: History, progress: CommitProgress | None = None) -> None:
-        """Take in everything ``history`` has."""
+        """Take in everything ``history`` has. Progress is told from another thread."""
         self._progress, self._all_commits = progress, len(history)
+        with ThreadPoolExecutor(1, thread_name_prefix="read-git") as thread:
+            try:
+                self._gather(history, thread)
+                self._hand_over(thread)
+                self._finish_chunk()
+            except BaseException:
+                self._reader.stop()
+                raise
+        self.counts.blobs, self.counts.content_bytes = self._reader.blobs, self._reader.content_bytes
+        gaps = history.gaps
+        self.skipped += self._reader.skipped + Counter(
+            {MISSING: len(gaps.missing), UNREADABLE: len(gaps.damaged), SUBMODULE: len(gaps.submodules)}
+        )
+        if progress:
+            progress(self._all_commits, self._all_commits)
+
+    def _gather(self, history: History, thread: ThreadPoolExecutor) -> None:
+        """Put changes and messages into chunks, and hand each over when it is full."""
         last, stamp = b"", Stamp("", None, is_commit=False)
         for commit, files in history.walk():
             if commit.commit_id != last:
@@ -98,43 +107,28 @@ class RepositoryIngest:
                 self._add_message(commit.message, stamp)
                 self.counts.commits += 1
             self._add_files(files, stamp)
+            self._hand_over_if_full(thread)
         for kind, object_id in history.bare_objects:
             stamp = Stamp(object_id.hex(), None, is_commit=False)
             if kind == TREE:
                 self._add_files(history.tree_changes(object_id), stamp)
             elif kind == BLOB:
                 self._add_files([(object_id, b"")], stamp)
-        self._finish_chunk()
-        gaps = history.gaps
-        self.skipped += Counter(
-            {MISSING: len(gaps.missing), UNREADABLE: len(gaps.damaged), SUBMODULE: len(gaps.submodules)}
-        )
-        if progress:
-            progress(self._all_commits, self._all_commits)
+            self._hand_over_if_full(thread)
 
-    def _tell(self, share: float) -> None:
+    def _tell(self, chunk: Chunk, share: float) -> None:
         """Say how far it is, when ``share`` of the chunk's commits count as done."""
         if self._progress:
             done = self._finished_commits
-            self._progress(done + int(share * (self.counts.commits - done)), self._all_commits)
-
-    def _start_chunk(self) -> None:
-        self._blob_ids: list[bytes] = []
-        self._paths: list[bytes] = []
-        self._stamps: list[Stamp] = []
-        self._messages: list[tuple[bytes, Stamp]] = []
-        self._message_bytes = 0
-        self._finished_commits = self.counts.commits
+            self._progress(done + int(share * (chunk.commits - done)), self._all_commits)
 
     def _add_files(self, files: Iterable[tuple[bytes, bytes]], stamp: Stamp) -> None:
-        before = len(self._blob_ids)
+        chunk = self._chunk
+        before = len(chunk.blob_ids)
         for blob_id, path in files:
-            self._blob_ids.append(blob_id)
-            self._paths.append(path)
-        self._stamps += [stamp] * (len(self._blob_ids) - before)
-        is_full = len(self._blob_ids) + len(self._messages) >= _CHUNK_CHANGES
-        if is_full or self._message_bytes >= _CHUNK_MESSAGE_BYTES:
-            self._finish_chunk()
+            chunk.blob_ids.append(blob_id)
+            chunk.paths.append(path)
+        chunk.stamps += [stamp] * (len(chunk.blob_ids) - before)
 
     def _add_message(self, message: bytes, stamp: Stamp) -> None:
         if self._message_source is None or not message.strip():
@@ -143,103 +137,78 @@ class RepositoryIngest:
         if reason:
             self.skipped[reason] += 1
         else:
-            self._messages.append((message, stamp))
-            self._message_bytes += len(message)
+            self._chunk.messages.append((message, stamp))
+            self._chunk.message_bytes += len(message)
+
+    def _hand_over_if_full(self, thread: ThreadPoolExecutor) -> None:
+        chunk = self._chunk
+        changes = len(chunk.blob_ids) + len(chunk.messages)
+        if changes >= self._chunk_changes or chunk.message_bytes >= _CHUNK_MESSAGE_BYTES:
+            self._hand_over(thread)
+
+    def _hand_over(self, thread: ThreadPoolExecutor) -> None:
+        """Have the chunk read, after the one before; write the locations of that one meanwhile."""
+        before = self._under_way
+        if before is not None:
+            before[1].result()
+            self._finished_commits = before[0].commits
+        self._chunk.commits = self.counts.commits
+        self._under_way = self._chunk, thread.submit(self._reader.read, self._chunk)
+        self._chunk, self._chunk_changes = Chunk(), min(2 * self._chunk_changes, _CHUNK_CHANGES)
+        if before is not None:
+            self._write_chunk(before[0], before[1].result())
 
     def _finish_chunk(self) -> None:
-        """Read the chunk's new blobs, and write its locations."""
-        if self._messages:
-            self._write_messages()
-        translated = self._translated
-        names = self._read_new_blobs() if translated is None else self._read_translated_blobs(translated)
-        for at in range(0, len(self._blob_ids), _ROWS_AT_ONCE):
-            self._write_file_locations(names, slice(at, at + _ROWS_AT_ONCE))
-        self._start_chunk()
+        """Wait for the last chunk, and write its locations."""
+        if self._under_way is not None:
+            chunk, read = self._under_way
+            self._under_way = None
+            self._write_chunk(chunk, read.result())
 
-    def _write_messages(self) -> None:
-        ids = [blob_id_of(message) for message, _ in self._messages]
-        is_known = self._writer.known.contains_many([unhexlify(i) for i in ids]).tolist()
-        new = {i: message for i, (message, _), known in zip(ids, self._messages, is_known, strict=True) if not known}
-        self._add_blobs(new.items())
-        rows = [(i, "", b"", stamp) for i, (_, stamp) in zip(ids, self._messages, strict=True)]
-        self._write_locations(self._message_source, rows, lambda _, stamp: self._remote.commit_url(stamp.revision))
+    def _write_chunk(self, chunk: Chunk, read: ReadChunk) -> None:
+        if self._message_source is not None and chunk.messages:
+            stamps = [stamp for _, stamp in chunk.messages]
+            commit_url = self._remote.commit_url
+            self._write_locations(self._message_source, read.message_ids, [b""] * len(stamps), stamps,
+                                  lambda _, stamp: commit_url(stamp.revision))
+        for at in range(0, len(chunk.blob_ids), _ROWS_AT_ONCE):
+            self._write_file_locations(chunk, read.name_of, slice(at, at + _ROWS_AT_ONCE))
 
-    def _write_file_locations(self, names: dict[bytes, str | None], at: slice) -> None:
+    def _write_file_locations(self, chunk: Chunk, name_of: NameOf, at: slice) -> None:
         """Locations of some of the chunk's changes, those of blobs left out excepted."""
-        changes = zip(self._blob_ids[at], self._paths[at], self._stamps[at], strict=True)
-        rows = [
-            (blob_id, path.decode("utf-8", "backslashreplace"), path, stamp)
-            for git_id, path, stamp in changes
-            if (blob_id := names[git_id]) is not None
-        ]
+        names = [name_of(git_id) for git_id in chunk.blob_ids[at]]
+        paths, stamps = chunk.paths[at], chunk.stamps[at]
+        if None in names:
+            is_kept = [name is not None for name in names]
+            names, paths, stamps = (list(compress(values, is_kept)) for values in (names, paths, stamps))
         file_url = self._remote.file_url
         # GitHub has no address for a tree or blob outside a commit.
         self._write_locations(
-            self._file_source, rows, lambda path, stamp: file_url(stamp.revision, path) if stamp.is_commit else ""
+            self._file_source, names, paths, stamps,
+            lambda path, stamp: file_url(stamp.revision, path) if stamp.is_commit else "",
         )
 
-    def _write_locations(self, source: str, rows: list[Row], url_of: Callable[[bytes, Stamp], str]) -> None:
-        is_new = self._located.add_many([location_key(source, blob_id, text) for blob_id, text, _, _ in rows])
-        rows = [rows[at] for at in np.flatnonzero(is_new).tolist()]
-        self.counts.locations += len(rows)
+    def _write_locations(
+        self, source: str, blob_ids: list[str], paths: list[bytes], stamps: list[Stamp], url_of: UrlOf
+    ) -> None:
+        """Those of some locations that are new: lists of one length."""
+        texts = [path.decode("utf-8", "backslashreplace") for path in paths]
+        is_new = self._located.add_many([location_key(source, i, text) for i, text in zip(blob_ids, texts, strict=True)])
+        if not is_new.all():
+            chosen = is_new.tolist()
+            blob_ids, paths, texts, stamps = (list(compress(values, chosen)) for values in (blob_ids, paths, texts, stamps))
+        self.counts.locations += len(blob_ids)
         self._writer.add_locations(
-            [blob_id for blob_id, _, _, _ in rows],
+            blob_ids,
             source=source,
             repository=self._remote.name,
-            revisions=[stamp.revision for _, _, _, stamp in rows],
-            paths=[text for _, text, _, _ in rows],
-            committed_at=[stamp.committed_at for _, _, _, stamp in rows],
-            urls=[url_of(path, stamp) for _, _, path, stamp in rows],
+            revisions=[stamp.revision for stamp in stamps],
+            paths=texts,
+            committed_at=[stamp.committed_at for stamp in stamps],
+            urls=[url_of(path, stamp) for path, stamp in zip(paths, stamps, strict=True)]
+            if self._remote.base
+            else [""] * len(paths),
         )
-
-    def _read_new_blobs(self) -> dict[bytes, str | None]:
-        """Add the chunk's blobs that the corpus lacks. Returns the blob id of each, None for those left out."""
-        distinct = list(dict.fromkeys(self._blob_ids))
-        is_known = self._writer.known.contains_many(distinct)
-        is_rejected = self._rejected.contains_many(distinct)
-        names: dict[bytes, str | None] = {git_id: git_id.hex() for git_id in distinct}
-        names.update((distinct[at], None) for at in np.flatnonzero(is_rejected).tolist())
-        wanted = [distinct[at] for at in np.flatnonzero(~(is_known | is_rejected)).tolist()]
-
-        def kept() -> Iterator[tuple[str, bytes]]:
-            for git_id, content in self._read_kept(wanted):
-                if content is None:
-                    self._rejected.add(git_id)
-                    names[git_id] = None
-                else:
-                    yield names[git_id], content
-
-        self._add_blobs(kept())
-        return names
-
-    def _read_translated_blobs(self, translated: dict[bytes, str | None]) -> dict[bytes, str | None]:
-        """The same for a SHA-256 repository: the id of a blob follows from its content."""
-        for git_id, content in self._read_kept([i for i in dict.fromkeys(self._blob_ids) if i not in translated]):
-            translated[git_id] = blob_id = None if content is None else blob_id_of(content)
-            if blob_id is not None and not self._writer.has_blob(blob_id):
-                self._add_blobs([(blob_id, content)])
-        return translated
-
-    def _read_kept(self, wanted: list[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
-        """(git's id, content) of each blob; the content is None when it is to be left out, and that is counted."""
-        max_bytes = self._max_blob_bytes
-        for at, (git_id, size, content) in enumerate(self._objects.read_blobs(wanted, max_bytes)):
-            if at % _PROGRESS_BLOBS == 0:
-                self._tell(at / len(wanted))
-            if content is None:
-                reason = MISSING if size == SIZE_MISSING else UNREADABLE if size < 0 else TOO_LARGE
-            else:
-                reason = skip_reason(content, max_bytes=max_bytes)
-            if reason is None:
-                yield git_id, content
-            else:
-                self.skipped[reason] += 1
-                yield git_id, None
-
-    def _add_blobs(self, blobs: Iterable[tuple[str, bytes]]) -> None:
-        count, content_bytes = self._writer.add_new_blobs(blobs)
-        self.counts.blobs += count
-        self.counts.content_bytes += content_bytes
 
 
 def location_key(source: str, blob_id: str, path: str) -> bytes:

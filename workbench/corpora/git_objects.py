@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import resource
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,7 @@ class LibgitObjects:
         self._links: tempfile.TemporaryDirectory[str] | None = None
         self._sound_folders: dict[Path, Path] = {}
         self._packed = self._open_packed()
+        self._lock = threading.Lock()  # a history is walked while its blobs are read
         self._reads = 0
         self._mapped_before = mapped_bytes()
         self._loose = LooseObjects(self._object_folders)
@@ -198,16 +200,18 @@ class LibgitObjects:
 
     def _header(self, oid: pygit2.Oid) -> tuple[int, int]:
         try:
-            return self._packed.read_header(oid)
+            with self._lock:
+                return self._packed.read_header(oid)
         except KeyError:
             return self._read_loose(oid, self._loose.header)
         except _DAMAGED as error:
             raise DamagedObject(f"{oid}: {error}") from None
 
     def _read(self, oid: pygit2.Oid) -> tuple[int, bytes]:
-        self._let_go_of_pages()
         try:
-            return self._packed.read(oid)
+            with self._lock:
+                self._let_go_of_pages()
+                return self._packed.read(oid)
         except KeyError:
             return self._read_loose(oid, self._loose.read)
         except _DAMAGED as error:

@@ -163,24 +163,32 @@ class BlobParts(_Parts):
 
     def add(self, blob_id: str, content: bytes | memoryview) -> None:
         """Add one blob; the caller has made sure that it is new. Raises CorpusError for one over 2 GiB."""
-        rows = len(self._ends) - 1
-        if rows and (self._ends[-1] + len(content) > self._row_group_bytes or rows >= _MAX_ROWS):
+        ends, size = self._ends, len(content)
+        start = ends[-1]
+        end = start + size
+        if end > self._row_group_bytes or len(ends) > _MAX_ROWS:
             self.flush()
-        self.content_bytes += len(content)
-        self._rows_added += 1
-        if len(content) > self._row_group_bytes:  # a row group of its own
-            if len(content) > _MAX_VALUE_BYTES:
-                raise CorpusError(
-                    f"Blob {blob_id}: {len(content)} bytes are over {_MAX_VALUE_BYTES}, the most that a Parquet value "
-                    "can have. Skip it",
-                    path=self._folder.parent,
-                )
-            self._emit(blob_id.encode(), np.array([len(content)]), pa.array([bytes(content)], pa.large_binary()))
-            return
-        start, end = self._ends[-1], self._ends[-1] + len(content)
+            if size > self._row_group_bytes:
+                self._add_alone(blob_id, content)
+                return
+            ends, start, end = self._ends, 0, size
         self._buffer[start:end] = content if type(content) is bytes else memoryview(content).cast("B")
         self._ids += blob_id.encode()
-        self._ends.append(end)
+        ends.append(end)
+        self.content_bytes += size
+        self._rows_added += 1
+
+    def _add_alone(self, blob_id: str, content: bytes | memoryview) -> None:
+        """Add a blob that fills a row group by itself."""
+        if len(content) > _MAX_VALUE_BYTES:
+            raise CorpusError(
+                f"Blob {blob_id}: {len(content)} bytes are over {_MAX_VALUE_BYTES}, the most that a Parquet value can "
+                "have. Skip it",
+                path=self._folder.parent,
+            )
+        self._emit(blob_id.encode(), np.array([len(content)]), pa.array([bytes(content)], pa.large_binary()))
+        self.content_bytes += len(content)
+        self._rows_added += 1
 
     def flush(self) -> None:
         """Have what has gathered written as a row group, which goes on beside the caller."""
@@ -280,8 +288,9 @@ class LocationParts(_Parts):
 
 
 def _location_column(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if kind == pa.string() and all(type(value) is str for value in values):
+    kinds = set(map(type, values))
+    if kind == pa.string() and kinds == {str}:
         return strings(values)
-    if pa.types.is_timestamp(kind) and all(type(value) is int for value in values):
+    if pa.types.is_timestamp(kind) and kinds == {int}:
         return numbers(np.array(values, np.int64), kind)
     return pa.array(values, kind)
