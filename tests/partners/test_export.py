@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -33,7 +34,7 @@ from tests.store.scanned import (
     token,
 )
 from workbench.cli.export import register
-from workbench.errors import ExportError, UsageError, WrongKey
+from workbench.errors import ExitCode, ExportError, UsageError, WrongKey
 from workbench.partners import export as export_module
 from workbench.partners.export import export_alerts
 from workbench.partners.formats import FORMATS
@@ -213,7 +214,8 @@ def test_an_error_names_no_token(filled: Path, tmp_path: Path, monkeypatch: pyte
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_export_left_is_swept_away_by_the_next(filled: Path, tmp_path: Path) -> None:
+def test_what_a_killed_export_left_is_swept_away_by_the_next(
+        filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = ("import os, signal, sys\nfrom workbench.partners import export\n"
             "export._replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
             "export.export_alerts(sys.argv[1], sys.argv[2], formats=['json'])\n")
@@ -222,8 +224,27 @@ def test_what_a_killed_export_left_is_swept_away_by_the_next(filled: Path, tmp_p
     assert ended.returncode == -signal.SIGKILL
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".out.new-") and left.stat().st_mode & 0o077 == 0  # nobody else could look meanwhile
+    with monkeypatch.context() as patched:
+        patched.setattr(export_module, "FORMATS", {"json": ("alerts.json", _full_disk)})
+        with pytest.raises(ExportError):
+            export_alerts(filled, tmp_path / "out", key=KEY, formats=["json"])
+    assert list(tmp_path.iterdir()) == []  # even by one that fails
     export_alerts(filled, tmp_path / "out", key=KEY, formats=["json"])
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def _full_disk(payload: Any, path: Path) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_terminated_export_leaves_nothing(filled: Path, tmp_path: Path) -> None:
+    code = ("import os, signal, sys\nfrom workbench.partners import export\n"
+            "export._replace = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+            "from workbench.cli import main\nmain()\n")
+    ended = subprocess.run([sys.executable, "-c", code, "export", "--store", str(filled), "--out", str(tmp_path / "out")],
+                           check=False, env={**os.environ, "WORKBENCH_KEY": encode_key(KEY)})
+    assert ended.returncode == ExitCode.TERMINATED
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_hostile_providers_get_folders_inside_the_export(store: Store, tmp_path: Path) -> None:

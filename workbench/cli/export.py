@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.termination import unwinding
 from workbench.counting import counted
 
 
@@ -27,8 +28,9 @@ def export(
     """
     from workbench.partners.export import export_alerts
 
-    done = export_alerts(store, out, partners=partner or (), formats=format or (),
-                         first_location_only=first_location_only, progress=sys.stderr.isatty())
+    with unwinding():  # half an export would be raw tokens that nobody looks after
+        done = export_alerts(store, out, partners=partner or (), formats=format or (),
+                             first_location_only=first_location_only, progress=sys.stderr.isatty())
     if done.run_status not in (None, "done"):
         typer.echo(f"The store's last run is {done.run_status}: alerts or their places may be missing. Run workbench batch "
                    "again to complete it, then export once more", err=True)

@@ -8,6 +8,7 @@ refused.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -82,6 +83,7 @@ def export_alerts(store: str | Path, out: str | Path, *, key: bytes | None = Non
     temporary = _sibling(target, "new")
     try:
         _check_replaceable(target)
+        _sweep(target, "new")  # whether or not this one comes to its end
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir(mode=0o700)
         done = []
@@ -99,7 +101,7 @@ def export_alerts(store: str | Path, out: str | Path, *, key: bytes | None = Non
     finally:
         # Also after an interrupt: half an export would be raw tokens that nobody looks after.
         shutil.rmtree(temporary, ignore_errors=True)
-    _sweep(target)
+    _sweep(target, "old")
     return Export(target, tuple(done), payloads.run_status)
 
 
@@ -214,10 +216,13 @@ def _sibling(target: Path, what: str) -> Path:
     return target.with_name(f".{target.name}.{what}-{os.getpid()}-{secrets.token_hex(4)}")
 
 
-def _sweep(target: Path) -> None:
-    """Remove what exports that were killed left beside ``target``: their files hold raw tokens."""
-    for path in target.parent.iterdir():
-        found = re.fullmatch(rf"\.{re.escape(target.name)}\.(?:new|old)-(\d+)-[0-9a-f]{{8}}", path.name)
+def _sweep(target: Path, what: str) -> None:
+    """Remove what exports that were killed left beside ``target``: their files hold raw tokens.
+
+    ``old`` ones are whole, and go when there is a newer one.
+    """
+    for path in target.parent.glob(f"{glob.escape(f'.{target.name}.{what}-')}*"):
+        found = re.fullmatch(r"(\d+)-[0-9a-f]{8}", path.name.removeprefix(f".{target.name}.{what}-"))
         if found and int(found.group(1)) != os.getpid() and not process_exists(int(found.group(1))):
             shutil.rmtree(path, ignore_errors=True)
 

@@ -90,12 +90,14 @@ def write_duckdb(payload: Payload, path: Path) -> None:
         connection.execute(
             f"ATTACH {quoted(str(path))} AS out (TYPE duckdb, STORAGE_VERSION '{STORAGE_VERSION}')").fetchall()
         columns = ", ".join(f"{name} VARCHAR NOT NULL" for name in OBJECTS.names)
+        connection.execute("BEGIN").fetchall()  # one transaction reaches the disk once, seven do seven times
         connection.execute(f"CREATE TABLE out.alert ({columns})").fetchall()
         connection.execute("COMMENT ON TABLE out.alert IS 'Secrets found in public places, a row each place'").fetchall()
         for name, comment in COLUMN_COMMENTS.items():
             connection.execute(f"COMMENT ON COLUMN out.alert.{name} IS {quoted(comment)}").fetchall()
         connection.register("objects", payload.objects)
         connection.execute("INSERT INTO out.alert FROM objects").fetchall()
+        connection.execute("COMMIT").fetchall()
         connection.execute("DETACH out").fetchall()
     finally:
         connection.close()
