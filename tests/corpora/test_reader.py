@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import shared
 from tests.corpora.made import blobs_table, corpus_of_files, write
+from workbench.corpora.describe import describe
 from workbench.corpora.reader import Corpus, read_batches, rows_a_batch
 from workbench.corpora.writer import blob_id_of
 from workbench.errors import CorpusError, ShardError, UsageError
@@ -148,9 +149,11 @@ def test_one_blob_where_others_begin_alike(tmp_path: Path) -> None:
 
 
 def test_locations_of_some_blobs_or_of_all(tmp_path: Path) -> None:
-    one = write(tmp_path / "c", [b"a", b"b"], path="tests/x.py")
-    two = write(tmp_path / "c", [b"b", b"c"], repository="o/s")
-    corpus = Corpus.open(tmp_path / "c")
+    folder = tmp_path / "c [v*]"  # as a pattern for file names it would not name itself
+    one = write(folder, [b"a", b"b"], path="tests/x.py")
+    two = write(folder, [b"b", b"c"], repository="o/s")
+    corpus = Corpus.open(folder)
+    assert describe(folder).blobs.rows == 4
     assert corpus.locations().column("blob_id").to_pylist() == [*one, *two]
     assert corpus.locations().column("path_class").to_pylist() == ["test", "test", "source", "source"]
     for some in ([one[1]], pa.array([one[1]]), pa.chunked_array([[one[1]], []], pa.string()), iter([one[1], "f" * 40])):

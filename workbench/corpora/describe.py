@@ -6,6 +6,7 @@ seconds. DuckDB does the sums, in memory and out of core.
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -139,7 +140,7 @@ def corpus_tables(corpus: Corpus) -> Iterator[duckdb.DuckDBPyConnection]:
         tempfile.TemporaryDirectory(prefix="workbench-") as spill,
         closing(duckdb.connect(config={"memory_limit": _MEMORY_LIMIT, "temp_directory": spill})) as database,
     ):
-        blobs = [str(path) for path in corpus.blob_files]
+        blobs = [glob.escape(str(path)) for path in corpus.blob_files]
         if blobs:
             database.read_parquet(blobs).project("blob_id, size").create_view("blobs")
         else:
