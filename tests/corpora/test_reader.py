@@ -153,7 +153,7 @@ def test_locations_of_some_blobs_or_of_all(tmp_path: Path) -> None:
     one = write(folder, [b"a", b"b"], path="tests/x.py")
     two = write(folder, [b"b", b"c"], repository="o/s")
     corpus = Corpus.open(folder)
-    assert describe(folder).blobs.rows == 4
+    assert describe(folder).blobs.rows == 3
     assert corpus.locations().column("blob_id").to_pylist() == [*one, *two]
     assert corpus.locations().column("path_class").to_pylist() == ["test", "test", "source", "source"]
     for some in ([one[1]], pa.array([one[1]]), pa.chunked_array([[one[1]], []], pa.string()), iter([one[1], "f" * 40])):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from workbench.engine.compiled import CompiledFormat, CompiledRules, starts_plain
 from workbench.engine.scan import blob_batch, scan_batches
 from workbench.errors import CanaryMissed
+from workbench.rules.judge import compiled as compiled_pattern
 from workbench.rules.pattern import generate, parse
 from workbench.rules.rule import Pair
 from workbench.rules.samples import make_sample
@@ -108,10 +110,19 @@ def _stands(fmt: CompiledFormat, text: bytes, first: int, start: int, end: int) 
     return found is not None and found.span(fmt.group) == (start, end)
 
 
+def _fits(fmt: CompiledFormat, token: bytes) -> bool:
+    """Whether a string is one of the pattern's, asked with the program that the scan will need, where that tells."""
+    if fmt.plain_before:
+        found = fmt.here.match(token + b"\n")
+        if found is not None and found.end(1) == len(token):
+            return True
+    return compiled_pattern(fmt.format.pattern).fullmatch(token) is not None
+
+
 def _dressed(fmt: CompiledFormat, compiled: CompiledRules, rng: random.Random, lead: bytes) -> tuple[bytes, int, int]:
     """``lead`` and then a sample with a keyword, `before` and `after` as its format wants them; and its span."""
     secret = compiled.rules.secret_types[fmt.secret_type]
-    token = make_sample(secret, fmt.index, seed=rng.getrandbits(64))
+    token = make_sample(secret, fmt.index, seed=rng.getrandbits(64), fits=partial(_fits, fmt))
     keyword = fmt.format.near.keywords[0].encode() if fmt.format.near else b""
     for attempt in range(_TRIES):
         plain = attempt < len(_PLAIN)
