@@ -120,7 +120,7 @@ def sweep(corpus: Path) -> dict:
     """Every window of 100,000 pairs, in bytes and in lines.
 
     ``gaps_seconds`` finds, once, from which window on each pair stands; from then on ``sweep_seconds`` makes the
-    curves and the advice; ``move_seconds`` is all that the kernel does when the slider is moved over all pairs or
+    curves and the advice; ``first_seconds`` is both, what an author waits for after the scan; ``move_seconds`` is all that the kernel does when the slider is moved over all pairs or
     over some: exact figures and the table of what comes and goes. ``alone`` has one pair a blob; ``tangled`` has up
     to five parts a side in more than half of the blobs, which are assigned anew at every window.
     """
@@ -147,6 +147,7 @@ def sweep(corpus: Path) -> dict:
         slider = WindowSlider(made)
         out[name] = {"pairs": made.at("file")["pairs"], "intervals": len(made.standing["bytes"]),
                      "gaps_seconds": median_s(gaps), "sweep_seconds": median_s(lambda m=made: curves(m)),
+                     "first_seconds": median_s(lambda g=gaps: curves(g()), 15),
                      "move_seconds": {f"file to {to}": median_s(lambda s=slider, to=to: _move(s, to)) for to in MOVES},
                      "processor_seconds": {"gaps": _processor_s(gaps), "sweep": _processor_s(lambda m=made: curves(m))}}
     return out

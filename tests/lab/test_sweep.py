@@ -112,11 +112,12 @@ def test_small_blobs_are_assigned_as_the_engine_does_at_every_window(
         assert mine == sorted(assign([a, b], Window(unit, size), in_order))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("unit", [1, 1 << 24])  # numbers of 32 bits, and of 64 where those are too few
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 3), (5, 5), (1, 251), (3, 9)])
-def test_many_blobs_at_once_are_each_as_alone(n: int, m: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_blobs_at_once_are_each_as_alone(n: int, m: int, unit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever their number: they are weighed by blocks, here of two, and some of their parts may never pair."""
     rng = np.random.default_rng(n * 1_000 + m)
-    gap = rng.integers(0, 40, (5, n, m))  # few distances, so that many are equal
+    gap = rng.integers(0, 40, (5, n, m)) * unit  # few distances, so that many are equal
     needed = np.where(rng.random(gap.shape) < 0.2, NEVER, gap)
     alone = [intervals(needed[k : k + 1], gap[k : k + 1]) for k in range(len(gap))]
     monkeypatch.setattr(matchings, "_MOST_CELLS", 2 * n * m)
@@ -125,6 +126,8 @@ def test_many_blobs_at_once_are_each_as_alone(n: int, m: int, monkeypatch: pytes
         assert getattr(found, name).tolist() == [v for one in alone for v in getattr(one, name).tolist()]
     assert found.row.tolist() == [k for k, one in enumerate(alone) for _ in one.row]
     assert (np.diff(found.row) >= 0).all() and (found.enter < found.leave).all()
+    small = intervals(np.where(needed < NEVER, needed // unit, NEVER), gap // unit)
+    assert (found.first == small.first).all() and (found.enter == small.enter * unit).all()
 
 
 @given(st.lists(st.integers(0, 1 << 40)))

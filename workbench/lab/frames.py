@@ -94,9 +94,15 @@ class Flat:
 
     def findings(self) -> np.ndarray:
         """A number a match, from 0 in order of appearance; equal for equal secrets of one type."""
-        codes = [pc.dictionary_encode(self.matches.column(n).combine_chunks()).indices.to_numpy().astype(np.int64)
-                 for n in ("secret_type", "token")]
-        return numbered(codes)
+        return numbered([self._codes("secret_type"), self._codes("token")])
+
+    def tokens(self) -> np.ndarray:
+        """A number a match, equal for equal tokens, of whatever type."""
+        return self._codes("token")
+
+    def _codes(self, name: str) -> np.ndarray:
+        column = self.matches.column(name).combine_chunks()
+        return pc.dictionary_encode(column).indices.to_numpy().astype(np.int64)
 
 
 def _offsets(lists: pa.ListArray) -> pa.Array | list[int]:

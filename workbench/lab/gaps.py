@@ -33,6 +33,12 @@ Solve = Callable[[int], frozenset[tuple[int, ...]]]
 
 UNITS: tuple[WindowUnit, ...] = ("bytes", "lines")
 
+Spans = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Start, end, first line and last line of every match."""
+
+_Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Columns of :class:`Standing` up to ``crossed``, in any order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -40,15 +46,14 @@ class Standing:
 
     ``members`` (rows, parts) are row numbers in the scan's matches, in the order of the pair's parts. It stands in
     windows of at least ``enter`` and below ``leave`` (:data:`~workbench.lab.matchings.NEVER` when nothing takes it
-    away). ``gap_bytes`` and ``gap_lines`` are distances, ``crossed`` says that another part stands between its own.
+    away). ``crossed`` says that another part stands between its own.
     """
 
     members: np.ndarray
     enter: np.ndarray
     leave: np.ndarray
-    gap_bytes: np.ndarray
-    gap_lines: np.ndarray
     crossed: np.ndarray
+    _spans: Spans
 
     def __len__(self) -> int:
         return len(self.enter)
@@ -56,6 +61,13 @@ class Standing:
     def at(self, size: int | None) -> np.ndarray:
         """Which rows stand in a window of ``size``; None is the whole file."""
         return self.leave == NEVER if size is None else (self.enter <= size) & (size < self.leave)
+
+    def gaps(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances between the parts of these rows, in bytes and in lines."""
+        members = self.members[rows].T
+        starts, ends, first_lines, last_lines = ([c[m] for m in members] for c in self._spans)
+        return (np.maximum(0, reduce(np.maximum, starts) - reduce(np.minimum, ends)),
+                np.maximum(0, reduce(np.maximum, first_lines) - reduce(np.minimum, last_lines)))
 
 
 def at_file(rules: RuleSet, name: str) -> RuleSet:
@@ -70,40 +82,37 @@ class PairParts:
     def __init__(self, flat: Flat, rules: RuleSet, pair: Pair) -> None:
         self._rules, self._pair = rules, pair
         matches = flat.matches
-        blob = _runs(matches.column("blob_id"))
-        kinds = pc.dictionary_encode(matches.column("secret_type").combine_chunks())
-        self._names: list[str] = kinds.dictionary.to_pylist()
-        self._kind = kinds.indices.to_numpy().astype(np.int64)
-        sides = np.array([pair.parts.index(n) if n in pair.parts else -1 for n in self._names], np.int64)
-        side = sides[self._kind] if len(sides) else np.empty(0, np.int64)
-        columns = [matches.column(n).to_numpy().astype(np.int64) for n in ("start", "end", "start_line", "end_line")]
-        order = _by_place(blob, *columns[:2])
-        order = order[side[order] >= 0]
-        self.row, self.blob, self.side = order, blob[order], side[order]
-        self.start, self.end, self.start_line, self.end_line = (c[order] for c in columns)
-        self._all = blob
-        self._columns = columns
+        self._names = list(rules.secret_types)
+        kinds = pc.index_in(matches.column("secret_type").combine_chunks(), pa.array(self._names, pa.string()))
+        self._kind = kinds.to_numpy().astype(np.int64)
+        self._all = _runs(matches.column("blob_id"))
+        start, end, line, last = (matches.column(n).combine_chunks().to_numpy().astype(np.int64, copy=False)
+                                  for n in ("start", "end", "start_line", "end_line"))
+        self._spans: Spans = start, end, line, last
+        side = np.array([pair.parts.index(n) if n in pair.parts else -1 for n in self._names], np.int64)[self._kind]
+        self.row = _by_place(self._all, start, end)
+        self.row = self.row[side[self.row] >= 0]
+        # As a rule a scan gives just these rows and in this order, so nothing need be moved.
+        moved = len(self.row) < len(side) or not (self.row[1:] > self.row[:-1]).all()
+        self.blob, self.side, self.start, self.end, self.start_line, self.end_line = (
+            c[self.row] if moved else c for c in (self._all, side, *self._spans))
 
     def counts(self) -> list[int]:
         """How many of each part there are."""
-        return [int((self.side == k).sum()) for k in range(len(self._pair.parts))]
+        return np.bincount(self.side, minlength=len(self._pair.parts)).tolist()
 
     def prepare(self) -> None:
         """Find what both units share, so that two threads do not find it twice."""
-        self._level, self._by_shape  # noqa: B018
+        self._level, self._apart  # noqa: B018
 
     def standing(self, unit: WindowUnit) -> Standing:
         """When each pair stands, by windows in ``unit``, bytes or lines."""
-        found = [*self._simple(unit), *self._others(unit)]
-        count = len(self._pair.parts)
-        members = np.concatenate([f[0] for f in found]) if found else np.empty((0, count), np.int64)
-        enter, leave = (np.concatenate([f[k] for f in found]) if found else np.empty(0, np.int64) for k in (1, 2))
-        starts, ends, first_lines, last_lines = ([c[m] for m in members.T] for c in self._columns)
-        gap_bytes = np.maximum(0, reduce(np.maximum, starts) - reduce(np.minimum, ends))
-        gap_lines = np.maximum(0, reduce(np.maximum, first_lines) - reduce(np.minimum, last_lines))
-        crossed = self._crossed(members)
+        nothing = np.empty(0, np.int64)
+        none = np.empty((0, len(self._pair.parts)), np.int64), nothing, nothing, np.empty(0, bool)
+        found = [none, *self._simple(unit), *self._others(unit)]
+        members, enter, leave, crossed = (np.concatenate(column) for column in zip(*found, strict=True))
         order = ascending(enter)
-        return Standing(*(column[order] for column in (members, enter, leave, gap_bytes, gap_lines, crossed)))
+        return Standing(members.take(order, axis=0), enter[order], leave[order], crossed[order], self._spans)
 
     def _crossed(self, members: np.ndarray) -> np.ndarray:
         """Whether parts other than its own begin between the first and the last of each pair."""
@@ -129,50 +138,49 @@ class PairParts:
     # -- blobs with few parts of one pair of types ---------------------------------------------------------------------
 
     @cached_property
-    def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Number of each part in each blob (blobs, parts), and which blobs are left to the engine."""
-        count = int(self._all.max(initial=-1)) + 1
-        sizes = np.stack(
-            [np.bincount(self.blob[self.side == k], minlength=count) for k in range(len(self._pair.parts))], axis=1
-        )
-        left = np.zeros(count, bool)
+    def _shapes(self) -> tuple[np.ndarray, list[tuple[int, ...]]]:
+        """How many of each part blobs have: a number a blob, and what it stands for."""
+        blobs, count = int(self._all.max(initial=-1)) + 1, len(self._pair.parts)
+        sizes = np.bincount(self.blob * count + self.side, minlength=blobs * count).reshape(blobs, count)
+        numbers = numbered(list(sizes.T))
+        first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))  # numbers go by appearance
+        return numbers, [tuple(shape) for shape in sizes[first].tolist()]
+
+    @cached_property
+    def _left(self) -> np.ndarray:
+        """Which blobs are left to the engine."""
+        of_blob, shapes = self._shapes
+        count = len(of_blob)
+        left = np.array([not _is_simple(shape) for shape in shapes], bool)[of_blob]
         for rival in self._rivals():
             codes = [k for k, n in enumerate(self._names) if n in rival.parts]
             present = [np.bincount(self._all[self._kind == c], minlength=count) > 0 for c in codes]
             if len(codes) == len(rival.parts):
                 left |= np.logical_and.reduce(present)
-        if len(self._pair.parts) > 2:
-            left |= sizes.max(axis=1, initial=0) > 1
-        else:
-            for n, m in _shapes(sizes):
-                if n and m and not is_small(n, m):
-                    left |= (sizes[:, 0] == n) & (sizes[:, 1] == m)
-        return sizes, left
+        return left
 
     def _rivals(self) -> list[Pair]:
         return [
             p for p in self._rules.pairs.values() if p.type != self._pair.type and set(p.parts) & set(self._pair.parts)
         ]
 
-    def _simple(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        for sides in self._by_shape:
-            if len(sides) == 2:
-                needed, gap = self._needed(sides[0][:, :, None], sides[1][:, None, :], unit)
-                found = intervals(needed, gap)
-                chosen = [sides[0][found.row, found.first], sides[1][found.row, found.second]]
-                yield self.row[np.stack(chosen, axis=1)], found.enter, found.leave
-            else:
+    def _simple(self, unit: WindowUnit) -> Iterator[_Found]:
+        for sides, (gap, allowed) in zip(self._by_shape, self._apart, strict=True):
+            if len(sides) > 2:
                 yield self._single_triples([s[:, 0] for s in sides], unit)
+                continue
+            needed = np.where(allowed, gap if unit == "bytes" else self._lines(sides[0], sides[1]), NEVER)
+            found = intervals(needed, gap)
+            members = self.row[np.stack((sides[0][found.row, found.first], sides[1][found.row, found.second]), axis=1)]
+            alone = sides[0].shape[1] == sides[1].shape[1] == 1
+            yield members, found.enter, found.leave, np.zeros(len(members), bool) if alone else self._crossed(members)
 
     @cached_property
     def _by_shape(self) -> list[list[np.ndarray]]:
         """For all blobs with the same number of each part: the places of each part's, (blobs, number)."""
-        sizes, left = self._sizes
+        of_blob, shapes = self._shapes
         count = len(self._pair.parts)
-        of_blob = numbered(list(sizes.T)) if len(sizes) else np.empty(0, np.int64)
-        shapes = [tuple(int(n) for n in shape) for shape in sizes[np.unique(of_blob, return_index=True)[1]]]
-        of_blob = np.where(left, len(shapes), of_blob)
-        kind = of_blob[self.blob] * count + self.side
+        kind = np.where(self._left, len(shapes), of_blob)[self.blob] * count + self.side
         few = np.int16 if len(shapes) * count + count < 1 << 15 else np.int64  # numpy sorts these in one pass
         order = np.argsort(kind.astype(few), kind="stable")
         ends = np.cumsum(np.bincount(kind, minlength=(len(shapes) + 1) * count))
@@ -180,39 +188,48 @@ class PairParts:
         return [[parts[k * count + side].reshape(-1, size) for side, size in enumerate(shape)]
                 for k, shape in enumerate(shapes) if all(shape) and len(parts[k * count])]
 
-    def _needed(self, a: np.ndarray, b: np.ndarray, unit: WindowUnit) -> tuple[np.ndarray, np.ndarray]:
-        """The window from which on parts ``a`` and ``b`` may pair, and their distance in bytes."""
-        after, before = self.start[b] - self.end[a], self.start[a] - self.end[b]
-        gap = np.maximum(after, before)
-        allowed = after >= 0 if self._pair.in_order else gap >= 0
-        if unit == "bytes":
-            return np.where(allowed, gap, NEVER), gap
-        lines = np.maximum(self.start_line[b] - self.end_line[a], self.start_line[a] - self.end_line[b])
-        return np.where(allowed, np.maximum(lines, 0), NEVER), gap
+    @cached_property
+    def _apart(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """For the first two parts of each of :attr:`_by_shape`, (blobs, n, m): their distance in bytes, and whether they
+        may pair at all."""
+        return [self._distance(sides[0], sides[1]) for sides in self._by_shape]
 
-    def _single_triples(
-        self, sides: Sequence[np.ndarray], unit: WindowUnit
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        needed = [self._needed(sides[i], sides[j], unit)[0] for i, j in ((0, 1), (0, 2), (1, 2))]
+    def _distance(self, one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a, b = one[:, :, None], two[:, None, :]
+        after = self.start[b] - self.end[a]
+        gap = np.maximum(after, self.start[a] - self.end[b])
+        return gap, (after if self._pair.in_order else gap) >= 0
+
+    def _lines(self, one: np.ndarray, two: np.ndarray) -> np.ndarray:
+        """The distance of parts in lines, (blobs, n, m)."""
+        a, b = one[:, :, None], two[:, None, :]
+        lines = np.maximum(self.start_line[b] - self.end_line[a], self.start_line[a] - self.end_line[b])
+        return np.maximum(lines, 0, out=lines)
+
+    def _single_triples(self, sides: Sequence[np.ndarray], unit: WindowUnit) -> _Found:
+        stand = np.logical_and.reduce(
+            [self._distance(sides[i][:, None], sides[j][:, None])[1][:, 0, 0] for i, j in ((0, 1), (0, 2), (1, 2))])
+        sides = [s[stand] for s in sides]
         first, last = (self.end, self.start) if unit == "bytes" else (self.end_line, self.start_line)
         wide = np.maximum(np.max([last[s] for s in sides], axis=0) - np.min([first[s] for s in sides], axis=0), 0)
-        stand = np.max(needed, axis=0) < NEVER
-        members = self.row[np.stack(sides, axis=1)][stand]
-        return members, wide[stand], np.full(len(members), NEVER)
+        members = self.row[np.stack(sides, axis=1)]
+        return members, wide, np.full(len(members), NEVER), self._crossed(members)
 
     # -- the others ----------------------------------------------------------------------------------------------------
 
-    def _others(self, unit: WindowUnit) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        sizes, left = self._sizes
-        for blob in np.flatnonzero(left & (sizes > 0).all(axis=1)):
+    def _others(self, unit: WindowUnit) -> Iterator[_Found]:
+        of_blob, shapes = self._shapes
+        for blob in np.flatnonzero(self._left & np.array([all(shape) for shape in shapes], bool)[of_blob]):
             own = np.arange(*np.searchsorted(self.blob, (blob, blob + 1)))
-            sides = [self._parts(own[self.side[own] == k]) for k in range(sizes.shape[1])]
+            sides = [self._parts(own[self.side[own] == k]) for k in range(len(self._pair.parts))]
             solve = self._by_engine(int(blob), unit) if self._has_rival(int(blob)) else self._by_assignment(sides, unit)
             own_size = [self._pair.window.size] if self._pair.window.unit == unit else []
             found = steps(_windows(sides, unit), solve, most=MOST_WINDOWS, always=own_size)
             rows = list(_as_intervals(list(found)))
             if rows:
-                yield (np.array([r[0] for r in rows]), *(np.array([r[k] for r in rows], np.int64) for k in (1, 2)))
+                members = np.array([r[0] for r in rows])
+                enter, leave = (np.array([r[k] for r in rows], np.int64) for k in (1, 2))
+                yield members, enter, leave, self._crossed(members)
 
     def _parts(self, own: np.ndarray) -> Parts:
         return Parts(self.start[own], self.end[own], self.start_line[own], self.end_line[own], self.row[own])
@@ -232,7 +249,7 @@ class PairParts:
     def _by_engine(self, blob: int, unit: WindowUnit) -> Solve:
         rows = np.arange(*np.searchsorted(self._all, (blob, blob + 1)))
         names = [self._names[int(k)] for k in self._kind[rows]]
-        start, end, line, last = (c[rows].tolist() for c in self._columns)
+        start, end, line, last = (c[rows].tolist() for c in self._spans)
 
         def solve(size: int) -> frozenset[tuple[int, ...]]:
             matches = [Match(names[k], 0, start[k], end[k], line[k], 1, last[k], b"") for k in range(len(rows))]
@@ -252,15 +269,14 @@ def _runs(blob_ids: pa.ChunkedArray) -> np.ndarray:
 
 def _by_place(blob: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Row numbers sorted by (blob, start, end): as a scan gives them, unless a blob has matches of equal starts."""
-    if (np.diff(start)[np.diff(blob) == 0] > 0).all():
+    if ((start[1:] > start[:-1]) | (blob[1:] != blob[:-1])).all():
         return np.arange(len(blob))
     return np.lexsort((end, start, blob))
 
 
-def _shapes(sizes: np.ndarray) -> list[tuple[int, ...]]:
-    """The distinct rows."""
-    first = np.unique(numbered(list(sizes.T)), return_index=True)[1] if len(sizes) else []
-    return [tuple(int(n) for n in sizes[k]) for k in first]
+def _is_simple(shape: Sequence[int]) -> bool:
+    """Whether a blob with so many of each part need not be left to the engine."""
+    return max(shape) <= 1 if len(shape) > 2 else not all(shape) or is_small(*shape)
 
 
 def _windows(sides: Sequence[Parts], unit: WindowUnit) -> np.ndarray:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, pairwise
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -30,8 +30,9 @@ for every candidate stays in the processor's cache."""
 _CELL_BITS = 8  # of fewer than 252 cells
 _LATEST = NEVER >> _CELL_BITS
 
-_NOT_YET = np.int64(-1)
-"""Less than the worth of any candidate."""
+_NUMBER_BITS = 8  # of at most 252 candidates
+_NOT_YET = np.int64(-1 << _NUMBER_BITS)
+"""Less than the worth of any candidate, and with the number of the empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,13 @@ def intervals(needed: np.ndarray, gap: np.ndarray) -> Intervals:
 class _Candidates:
     """Every assignment of n and m parts that keeps the order, what the engine prefers last.
 
-    ``table`` (candidates, n m) says which cells each pairs; the empty one is the first. ``plan`` lists the others as
-    (pairs, the cell of the last pair, number), each after the one that lacks that pair.
+    ``cells`` (candidates, most pairs) lists the cells that each pairs, and ``table`` (candidates, n m + 1) says which
+    those are; the last cell, of no parts, fills the lists up and is of all. The empty one is the first. ``plan`` lists
+    the others as (pairs, the cell of the last pair, number), each after the one that lacks that pair.
     """
 
     table: np.ndarray
+    cells: np.ndarray
     plan: tuple[tuple[int, int, int], ...]
 
 
@@ -95,23 +98,23 @@ def _candidates(n: int, m: int) -> _Candidates:
     order = sorted(listed, key=lambda c: [dict(c).get(i, -1) for i in range(n - 1, -1, -1)], reverse=True)
     # The empty one is the best of all by that, and the worst by its worth: its number is free to be the least.
     numbers = {chosen: number for number, chosen in enumerate([(), *order[:-1]])}
-    table = np.zeros((len(listed), n * m), bool)
+    table, cells = np.zeros((len(listed), n * m + 1), bool), np.full((len(listed), min(n, m)), n * m)
     for chosen, number in numbers.items():
-        table[number, [i * m + j for i, j in chosen]] = True
+        cells[number, : len(chosen)] = [i * m + j for i, j in chosen]
+    table[np.arange(len(listed))[:, None], cells] = True
+    table[:, n * m] = True
     plan = [(len(c), c[-1][0] * m + c[-1][1], numbers[c]) for c in listed if c]
-    return _Candidates(table, tuple(plan))
+    return _Candidates(table, cells, tuple(plan))
 
 
 def _some(needed: np.ndarray, gap: np.ndarray, offset: int) -> Intervals:
     blobs, n, m = needed.shape
     candidates = _candidates(n, m)
-    count = len(candidates.table)
     windows, level = _levels(needed.reshape(blobs, n * m))
     best = _best(candidates, level, np.where(needed < NEVER, gap, 0).reshape(blobs, n * m).T, min(n, m))
     best[windows == NEVER] = _NOT_YET
     np.maximum.accumulate(best, axis=0, out=best)
-    chosen = np.where(best < 0, 0, _quotient(best, count)[1])
-    return _spans_of(chosen, windows, candidates.table, (n, m), offset)
+    return _spans_of(best.astype(np.uint8), windows, candidates, m, offset)  # the last bits are the numbers
 
 
 def _levels(needed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +124,9 @@ def _levels(needed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     blobs, cells = needed.shape
     # A sort of numbers that carry their cell is several times as fast as one that tells the order.
-    both = np.sort(np.minimum(needed, _LATEST) << _CELL_BITS | np.arange(cells), axis=1).T
+    both = np.minimum(needed, _LATEST) << _CELL_BITS | np.arange(cells)
+    both.sort(axis=1)
+    both = np.ascontiguousarray(both.T)
     windows, cell = both >> _CELL_BITS, both & ((1 << _CELL_BITS) - 1)
     first = np.zeros((cells, blobs), np.int64)
     np.multiply(windows[1:] != windows[:-1], np.arange(1, cells)[:, None], out=first[1:])
@@ -132,46 +137,49 @@ def _levels(needed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _best(candidates: _Candidates, level: np.ndarray, gap: np.ndarray, most_pairs: int) -> np.ndarray:
     """The worth of the best candidate that becomes possible at each level of each blob, (cells, blobs); ``level`` and
-    ``gap`` (cells, blobs) are of the cells. It is the candidate's number modulo how many there are."""
-    count, blobs = len(candidates.table), level.shape[1]
+    ``gap`` (cells, blobs) are of the cells. Its last bits are the candidate's number."""
+    blobs = level.shape[1]
     place = level * blobs + np.arange(blobs)
     bonus = int(gap.max(initial=0)) * most_pairs + 1  # more than any sum of gaps
-    gain = (bonus - gap) * count
-    best = np.full(level.size, _NOT_YET)
+    kind = np.int32 if (bonus * most_pairs + 1) << _NUMBER_BITS < 1 << 31 else np.int64  # half the memory, if it can be
+    gain = ((bonus - gap) << _NUMBER_BITS).astype(kind)
+    best = np.full(level.size, _NOT_YET, kind)
     # The place and the worth of the candidate at hand and of those it was made from, by how many pairs they have.
-    places, worths = np.zeros((2, most_pairs + 1, blobs), np.int64)
-    worth, old = np.empty((2, blobs), np.int64)
+    places, worths = np.zeros((most_pairs + 1, blobs), np.int64), np.zeros((most_pairs + 1, blobs), kind)
+    worth, old = np.empty((2, blobs), kind)
     for pairs, cell, number in candidates.plan:
         at = np.maximum(places[pairs - 1], place[cell], out=places[pairs])
         total = np.add(worths[pairs - 1], gain[cell], out=worths[pairs])
-        np.add(total, number, out=worth)
+        np.bitwise_or(total, number, out=worth)
         best.take(at, out=old, mode="clip")
         best[at] = np.maximum(worth, old, out=worth)
     return best.reshape(level.shape)
 
 
 def _spans_of(
-    chosen: np.ndarray, windows: np.ndarray, table: np.ndarray, shape: tuple[int, int], offset: int
+    chosen: np.ndarray, windows: np.ndarray, candidates: _Candidates, m: int, offset: int
 ) -> Intervals:
     """Intervals of the candidate ``chosen`` at each level, (levels, blobs), each from its window of ``windows`` on."""
-    blobs, cells = chosen.shape[1], shape[0] * shape[1]
+    cells, blobs = chosen.shape
     before = np.concatenate((np.zeros((1, blobs), chosen.dtype), chosen))
     after = np.concatenate((chosen, np.zeros((1, blobs), chosen.dtype)))  # in the end all are taken to leave
     changed = np.flatnonzero(before != after)
     step, blob = _quotient(changed, blobs)
-    stood, stands = table[before.reshape(-1)[changed]], table[after.reshape(-1)[changed]]
+    old, new = (c.reshape(-1)[changed].astype(np.int64) for c in (before, after))
 
-    def places(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The cells of all blobs, in order, and the steps of each, in order."""
-        event, cell = _quotient(np.flatnonzero(of), cells)
-        place = (blob[event] * cells + cell).astype(np.uint16)
+    def places(of: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The cells that a candidate has and the other has not, of all blobs, in order, and the steps of each."""
+        cell = candidates.cells.take(of, axis=0)
+        alone = np.flatnonzero(~candidates.table.reshape(-1)[other[:, None] * (cells + 1) + cell])
+        event = alone // cell.shape[1]
+        place = (blob[event] * cells + cell.reshape(-1)[alone]).astype(np.uint16)
         order = np.argsort(place, kind="stable")
         return place[order].astype(np.int64), step[event[order]]
 
     # Where pairs begin and where they end, in one order: the first end of a pair is that of its first beginning.
-    (place, begin), (_, end) = places(stands & ~stood), places(stood & ~stands)
+    (place, begin), (_, end) = places(new, old), places(old, new)
     row, cell = _quotient(place, cells)
-    first, second = _quotient(cell, shape[1])
+    first, second = _quotient(cell, m)
     until = np.concatenate((windows, np.full((1, blobs), NEVER)))
     return Intervals(row + offset, first, second, until[begin, row], until[end, row])
 

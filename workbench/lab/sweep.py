@@ -83,12 +83,12 @@ class Sweep:
 
     @cached_property
     def _recorded(self) -> tuple[dict[WindowUnit, Standing], np.ndarray]:
-        """When each pair stands, by unit, and the number of each match's secret. numpy and Arrow let threads run."""
-        self.parts.prepare()
+        """When each pair stands, by unit, and the number of each match's token. numpy and Arrow let threads run."""
         with ThreadPoolExecutor(len(UNITS)) as pool:
-            findings = pool.submit(self._flat.findings)
+            tokens = pool.submit(self._flat.tokens)
+            self.parts.prepare()
             standing = dict(zip(UNITS, pool.map(self.parts.standing, UNITS), strict=True))
-            return standing, findings.result()
+            return standing, tokens.result()
 
     @property
     def standing(self) -> dict[WindowUnit, Standing]:
@@ -98,9 +98,9 @@ class Sweep:
     @cached_property
     def _identities(self) -> dict[WindowUnit, np.ndarray]:
         """A number a row of :attr:`standing`, equal for pairs of equal secrets."""
-        findings = self._recorded[1]
-        rows = np.concatenate([findings[self.standing[u].members] for u in UNITS])
-        numbers = numbered(list(rows.T))
+        tokens = self._recorded[1]
+        columns = zip(*(self.standing[u].members.T for u in UNITS), strict=True)
+        numbers = numbered([tokens[np.concatenate(column)] for column in columns])
         first = len(self.standing["bytes"])
         return {"bytes": numbers[:first], "lines": numbers[first:]}
 
@@ -108,6 +108,16 @@ class Sweep:
     def _segments(self) -> dict[WindowUnit, tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """(identity, enter, leave), by enter: windows in which each distinct pair stands anywhere, without overlaps."""
         return {u: _union(self._identities[u], self.standing[u].enter, self.standing[u].leave) for u in UNITS}
+
+    @cached_property
+    def _runs(self) -> dict[WindowUnit, dict[str, _Runs]]:
+        """By unit, what a curve counts."""
+        out = {}
+        for unit in UNITS:
+            table, (_, enter, leave) = self.standing[unit], self._segments[unit]
+            out[unit] = {"pairs": _Runs(table.enter, table.leave), "distinct": _Runs(enter, leave),
+                         "crossed": _Runs(table.enter[table.crossed], table.leave[table.crossed])}
+        return out
 
     @cached_property
     def _verdicts(self) -> np.ndarray:
@@ -148,22 +158,18 @@ class Sweep:
 
     def edges(self, unit: WindowUnit) -> np.ndarray:
         """Sizes at which some pair comes or goes."""
-        table = self.standing[unit]
-        return np.unique(np.concatenate([table.enter, table.leave[table.leave < NEVER]]))
+        return self._runs[unit]["pairs"].edges()
 
     def _columns(self, unit: WindowUnit, sizes: np.ndarray) -> dict[str, pa.Array]:
-        table = self.standing[unit]
-        pairs = _count(sizes, table.enter, table.leave)
-        of_part = self.parts.counts()
-        identity, enter, leave = self._segments[unit]
-        columns = {"window": sizes, "pairs": pairs, "distinct": _count(sizes, enter, leave),
-                   "crossed": _count(sizes, table.enter[table.crossed], table.leave[table.crossed]),
-                   "alone": sum(of_part) - len(of_part) * pairs}
+        columns = {"window": sizes} | {name: runs.count(sizes) for name, runs in self._runs[unit].items()}
+        of_part, pairs = self.parts.counts(), columns["pairs"]
+        columns["alone"] = sum(of_part) - len(of_part) * pairs
         columns |= {f"alone_{name}": total - pairs for name, total in zip(self.pair.parts, of_part, strict=True)}
         out = {name: pa.array(np.asarray(values, np.int64)) for name, values in columns.items()}
         if self.truth is None:
             return out
-        right, wrong = (_count(sizes, enter[known], leave[known]) for known in (
+        identity, enter, leave = self._segments[unit]
+        right, wrong = (_Runs(enter[known], leave[known]).count(sizes) for known in (
             self._verdicts[identity] == 1, self._verdicts[identity] == 0))
         out |= {"right": pa.array(right), "wrong": pa.array(wrong)}
         total = self.truth.total
@@ -303,22 +309,35 @@ def _told(figures: Mapping[str, float]) -> str:
     return text
 
 
-def _count(sizes: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> np.ndarray:
-    """How many stand at each size; ``enter`` is sorted."""
-    gone = np.sort(leave[leave < NEVER])  # few are ever taken away
-    return np.searchsorted(enter, sizes, "right") - np.searchsorted(gone, sizes, "right")
+class _Runs:
+    """Runs of windows in which things stand, from ``enter``, which is sorted, up to but without ``leave``."""
+
+    def __init__(self, enter: np.ndarray, leave: np.ndarray) -> None:
+        self._enter = enter
+        self._gone = np.sort(leave[leave < NEVER])  # few are ever taken away
+
+    def count(self, sizes: np.ndarray) -> np.ndarray:
+        """How many stand at each size."""
+        return np.searchsorted(self._enter, sizes, "right") - np.searchsorted(self._gone, sizes, "right")
+
+    def edges(self) -> np.ndarray:
+        """Sizes at which something begins or ends."""
+        both = np.sort(np.concatenate([self._enter, self._gone]), kind="stable")  # two sorted halves, merged
+        return both[np.diff(both, prepend=-1) > 0]
 
 
 def _union(numbers: np.ndarray, enter: np.ndarray, leave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Intervals, by enter, with the same number joined where they overlap or touch."""
-    if not len(numbers):
+    """Runs, by enter, with those of the same number joined into the first where they overlap or touch."""
+    again = np.flatnonzero((np.bincount(numbers) > 1)[numbers])
+    if not len(again):
         return numbers, enter, leave
-    order = ascending(numbers)
-    numbers, enter, leave = numbers[order], enter[order], leave[order]
-    reach = np.maximum.accumulate(numbers * _OFFSET + np.minimum(leave, _OFFSET - 1))  # never past the next number's
-    begins = np.concatenate(([True], (numbers * _OFFSET + enter)[1:] > reach[:-1]))
+    order = again[ascending(numbers[again])]
+    base = numbers[order] * _OFFSET
+    reach = np.maximum.accumulate(base + np.minimum(leave[order], _OFFSET - 1))  # never past the next number's
+    begins = np.concatenate(([True], (base + enter[order])[1:] > reach[:-1]))
     first = np.flatnonzero(begins)
-    last = np.append(first[1:], len(numbers)) - 1
-    ends = reach[last] - numbers[last] * _OFFSET
-    order = ascending(enter[first])
-    return numbers[first][order], enter[first][order], np.where(ends == _OFFSET - 1, NEVER, ends)[order]
+    last = np.append(first[1:], len(order)) - 1
+    ends = reach[last] - base[last]
+    joined, kept = leave.copy(), np.ones(len(leave), bool)
+    joined[order[first]], kept[order[~begins]] = np.where(ends == _OFFSET - 1, NEVER, ends), False
+    return numbers[kept], enter[kept], joined[kept]

@@ -40,12 +40,13 @@ class PairRows:
         keys = [[next(every) for _ in m] for m in members]
         leave = [None if n == NEVER else int(n) for n in table.leave[rows]]
         blob_ids = pa.array([m[0][0] for m in keys], pa.string())
+        gap_bytes, gap_lines = table.gaps(rows)
         return {
             "secrets": pa.array(self._secrets(members), pa.string()),
             "enter": pa.array(table.enter[rows]),
             "leave": pa.array(leave, pa.int64()),
-            "gap_bytes": pa.array(table.gap_bytes[rows]),
-            "gap_lines": pa.array(table.gap_lines[rows]),
+            "gap_bytes": pa.array(gap_bytes),
+            "gap_lines": pa.array(gap_lines),
             "crossed": pa.array(table.crossed[rows]),
             "right": pa.array(right, pa.bool_()),
             "line": self._of_matches("start_line", [min(m) for m in members]),
