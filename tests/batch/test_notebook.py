@@ -22,9 +22,9 @@ from workbench.store.reader import StoreReader
 from workbench.store.store import Store
 
 
-def workbench(*arguments: object) -> subprocess.CompletedProcess[str]:
+def workbench(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "workbench", *map(str, arguments)], capture_output=True, text=True,
-                          check=False)
+                          check=False, cwd=cwd)
 
 
 def test_the_executed_notebook_is_the_report_and_holds_no_token(
@@ -35,8 +35,11 @@ def test_the_executed_notebook_is_the_report_and_holds_no_token(
     planned = workbench(*flags, "--plan")
     assert planned.returncode == 0 and "1 of 1 shard, all " in planned.stdout and not store.exists()
 
-    done = workbench(*flags, "--report", report, "--progress")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = workbench(*flags, "--report", report, "--progress", cwd=elsewhere)
     assert done.returncode == 0, done.stderr
+    assert not list(elsewhere.iterdir()), "the folder it was called from is no place for its sockets"
     assert "6 new" in done.stdout and str(report) in done.stdout
     assert "Traceback" not in done.stderr
     page = report.read_text()

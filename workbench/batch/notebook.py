@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from errno import EISDIR
@@ -76,14 +77,16 @@ def _execute(params: BatchParams, report: Path) -> None:
 
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is raised as well
     papermill.engines.papermill_engines.register(_ENGINE, _engine())
-    # A kernel on TCP can be listened to by others of this machine; sockets in the user's own folder cannot.
-    private = Config({"KernelManager": {"transport": "ipc"}})
     try:
-        papermill.execute_notebook(
-            notebooks_folder() / NOTEBOOK, report, engine_name=_ENGINE, parameters=params.to_mapping(),
-            kernel_name="python3", progress_bar=False, log_output=False, stderr_file=sys.stderr, config=private,
-            # Ending a kernel interrupts it, which it would log as an error of its own on the terminal.
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"])
+        # A kernel on TCP can be listened to by others of this machine; sockets in a folder that is this user's alone
+        # cannot. Left to itself the kernel's manager would make them in the working folder.
+        with tempfile.TemporaryDirectory(prefix="workbench-") as sockets:
+            papermill.execute_notebook(
+                notebooks_folder() / NOTEBOOK, report, engine_name=_ENGINE, parameters=params.to_mapping(),
+                kernel_name="python3", progress_bar=False, log_output=False, stderr_file=sys.stderr,
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
+                # Ending a kernel interrupts it, which it would log as an error of its own on the terminal.
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"])
     except OSError as error:
         if isinstance(error, WorkbenchError):
             raise
@@ -111,6 +114,14 @@ def _engine() -> type:
         def papermill_execute_cells(self) -> None:
             super().papermill_execute_cells()
             self.shutdown_kernel = "immediate"
+
+        def set_widgets_metadata(self) -> None:
+            """The last that is done with the kernel."""
+            super().set_widgets_metadata()
+            process = getattr(self.km.provisioner, "process", None)
+            if process is not None:  # the manager looks only every tenth of a second whether a kernel has ended
+                process.kill()
+                process.wait()
 
     class BatchEngine(Engine):
         @classmethod
