@@ -12,6 +12,9 @@ from workbench.cli.termination import unwinding
 from workbench.counting import counted
 from workbench.errors import ExitCode, UsageError
 
+MOST_REASONS = 10
+"""Reasons of failed shards told at the end of a run, at most."""
+
 
 def batch(
     corpus: Annotated[
@@ -93,7 +96,19 @@ def _run(params: Any, report: Path | None) -> int:
     for line in run_summary(run):
         typer.echo(line)
     typer.echo(f"report     {path}")
+    if run["status"] != "done":
+        _tell_failures(params.store, run["run_id"])
     return ExitCode.DONE if run["status"] == "done" else ExitCode.SHARDS_FAILED
+
+
+def _tell_failures(store: str, run_id: str) -> None:
+    from workbench.store.reader import StoreReader
+
+    reasons = StoreReader(store).failures(run_id)["reason"].to_pylist()
+    for reason in reasons[:MOST_REASONS]:
+        typer.echo(f"Error: {' '.join(reason.split())}", err=True)
+    if len(reasons) > MOST_REASONS:
+        typer.echo(f"Error: {counted(len(reasons) - MOST_REASONS, 'more such shard')}; the report has them all", err=True)
 
 
 def run_summary(run: dict[str, Any]) -> list[str]:

@@ -231,4 +231,4 @@ def _reason(error: Exception) -> str:
     """What went wrong, without DuckDB's or Arrow's own text: theirs may quote a value, and values here are tokens."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror} ({error.filename})" if error.filename else error.strerror
-    return f"{type(error).__name__} while a file was written; is the disk full or read-only?"
+    return f"{type(error).__name__} while a file was written, as when the disk is full or read-only"

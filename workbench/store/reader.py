@@ -81,6 +81,12 @@ class StoreReader:
         status = pc.if_else(pc.is_in(table["run_id"], gone), "abandoned", table["status"])
         return table.set_column(table.schema.get_field_index("status"), "status", status)
 
+    def failures(self, run_id: str | None = None) -> pa.Table:
+        """What went wrong in every run, or in one: ``run_id``, ``shard_id`` (``run`` where it was no single shard),
+        ``reason``."""
+        return self._table("SELECT run_id, shard_id, reason FROM shard_failure WHERE ($1 IS NULL OR run_id = $1) "
+                           "ORDER BY failed_at, run_id, shard_id", [run_id])
+
     def skipped(self) -> pa.Table:
         """Blobs that were not scanned, by reason: ``reason``, ``blobs``, ``size_bytes``."""
         return self._table("SELECT reason, count(*) AS blobs, sum(size_bytes)::BIGINT AS size_bytes FROM skipped_blob "
