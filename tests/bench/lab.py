@@ -120,9 +120,10 @@ def sweep(corpus: Path) -> dict:
     """Every window of 100,000 pairs, in bytes and in lines.
 
     ``gaps_seconds`` finds, once, from which window on each pair stands; from then on ``sweep_seconds`` makes the
-    curves and the advice; ``first_seconds`` is both, what an author waits for after the scan; ``move_seconds`` is all that the kernel does when the slider is moved over all pairs or
-    over some: exact figures and the table of what comes and goes. ``alone`` has one pair a blob; ``tangled`` has up
-    to five parts a side in more than half of the blobs, which are assigned anew at every window.
+    curves and the advice; ``first_seconds`` is both, what an author waits for after the scan; ``move_seconds`` is all
+    that the kernel does when the slider is moved over all pairs or over some: exact figures and the table of what comes
+    and goes. ``alone`` has one pair a blob; ``tangled`` has up to five parts a side in more than half of the blobs,
+    which are assigned anew at every window.
     """
     rules = load([rules_folder() / "amazon_aws.yaml"]).subset([RULE])
     out = {}
