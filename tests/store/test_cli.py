@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.store.scanned import KEY, SHARDS, begin, reading, run_all
+from tests.store.scanned import KEY, SHARDS, begin, reading, run_all, shard_id
 from workbench.cli.store import app
 from workbench.store.key import encode_key
 from workbench.store.reader import StoreReader
@@ -27,6 +27,14 @@ def test_runs_and_alerts_are_listed_without_a_token_or_a_key(store: Store) -> No
     lines = said("alerts", "--store", store.path).splitlines()
     assert f"{SHARDS:>8}  open    duo_key  (Duo Ltd), {2 * SHARDS} places" in lines
     assert "tk" + "_" not in "".join(lines)
+
+
+def test_below_a_run_stands_what_went_wrong_in_it(store: Store) -> None:
+    for failures in ({shard_id(1): "page 7 is damaged\nand so on"}, {"run": "the disk is full"}):
+        store.finish_run(begin(store), "failed", failures=failures)
+    lines = said("runs", "--store", store.path).splitlines()
+    assert [line.strip() for line in lines[1::2]] == ["page 7 is damaged and so on", "the disk is full"]
+    assert all("  failed " in line for line in lines[::2])
 
 
 def test_a_snapshot_is_made_and_named(store: Store, tmp_path: Path) -> None:

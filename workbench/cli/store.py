@@ -16,13 +16,18 @@ StorePath = Annotated[Path, typer.Option("--store", help="The alert store, a Duc
 
 @app.command()
 def runs(store: StorePath) -> None:
-    """List the batch runs, oldest first."""
+    """List the batch runs, oldest first, and below each what went wrong in it."""
     from workbench.store.reader import StoreReader
 
-    for run in StoreReader(store).runs().to_pylist():
+    reader = StoreReader(store)
+    reasons: dict[str, list[str]] = {}
+    for failure in reader.failures().to_pylist():
+        reasons.setdefault(failure["run_id"], []).append(" ".join(failure["reason"].split()))
+    for run in reader.runs().to_pylist():
         elapsed = "" if run["elapsed_s"] is None else f"  {run['elapsed_s']:.1f} s"
-        failed = f"  {counted(run['failed_shards'], 'shard')} failed" if run["failed_shards"] else ""
-        typer.echo(f"{run['run_id']}  {run['status']:<11}  {run['corpus']}  rules {run['rule_set_hash']}{elapsed}{failed}")
+        typer.echo(f"{run['run_id']}  {run['status']:<11}  {run['corpus']}  rules {run['rule_set_hash']}{elapsed}")
+        for reason in reasons.get(run["run_id"], ()):
+            typer.echo(f"    {reason}")
 
 
 @app.command()
