@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.cli.rules import RulesOption, paths_or_shipped
 from workbench.cli.termination import unwinding
 from workbench.counting import counted
 from workbench.errors import ExitCode, UsageError
@@ -21,7 +22,7 @@ def batch(
         Path | None, typer.Argument(help="A corpus's folder, or one with other people's Parquet files.")
     ] = None,
     *,
-    rules: Annotated[list[Path] | None, typer.Option(help="Rules files or folders; the shipped rules if none.")] = None,
+    rules: RulesOption = None,
     store: Annotated[Path | None, typer.Option(help="The alert store, a DuckDB file; made if it is not there.")] = None,
     threads: Annotated[int | None, typer.Option(help="Scanning threads; one a core if not given.")] = None,
     shard_bytes: Annotated[int | None, typer.Option(help="Content a shard, in bytes.")] = None,
@@ -47,13 +48,12 @@ def batch(
     """
     from workbench.batch.params import BatchParams
     from workbench.cli.batch_tables import on_tables
-    from workbench.shipped import rules_folder
 
     given: dict[str, Any] = _read_parameters(parameters) if parameters else {}
     flags = {"corpus": corpus and str(corpus), "rules": rules and [str(r) for r in rules], "store": store and str(store),
              "threads": threads, "shard_bytes": shard_bytes, "most_blob_bytes": most_blob_bytes, "progress": progress}
     given |= {name: value for name, value in flags.items() if value is not None}
-    given.setdefault("rules", [str(rules_folder())])
+    given.setdefault("rules", [str(r) for r in paths_or_shipped(None)])
     given.setdefault("progress", sys.stderr.isatty())
     params, all_taken = on_tables(BatchParams.from_mapping(given), columns or [], source=source, is_github=github)
     if plan:

@@ -8,23 +8,23 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.rules import RulesOption, paths_or_shipped
 from workbench.errors import UsageError
 
 
 def explain(
     file: Annotated[str, typer.Argument(help="A file, or - for standard input.")],
     *,
-    rules: Annotated[list[Path] | None, typer.Option(help="Rules files or folders; the shipped rules if none.")] = None,
+    rules: RulesOption = None,
     type: Annotated[list[str] | None, typer.Option(help="Only this secret type (may be repeated).")] = None,
 ) -> None:
     """Say what becomes of every candidate in one text, stage by stage, and why parts did not pair."""
     from workbench.engine.compiled import CompiledRules
     from workbench.engine.explain import explain as explain_text
     from workbench.rules.cached import folder, load
-    from workbench.shipped import rules_folder
 
     text = _read(file)
-    compiled = CompiledRules(load(rules or [rules_folder()]), cache=folder())
+    compiled = CompiledRules(load(paths_or_shipped(rules)), cache=folder())
     unknown = [t for t in type or () if t not in compiled.rules.secret_types]
     if unknown:
         raise UsageError(f"Expected a secret type of the rules but got --type {unknown[0]}; workbench rules list shows them")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.cli.rules import CorpusOption, corpus_batches, paths_or_shipped, standard_input
+from workbench.cli.rules import CorpusOption, PathsArgument, corpus_batches, paths_or_shipped, standard_input
 from workbench.counting import counted
 from workbench.errors import UsageError
 
@@ -94,7 +94,7 @@ class TargetOption(StrEnum):
 
 
 def export_rules(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Rules files or folders; the shipped rules if none.")] = None,
+    paths: PathsArgument = None,
     *,
     to: Annotated[TargetOption, typer.Option(help="Whose form.")] = TargetOption.github,
     only: Annotated[list[str] | None, typer.Option(help="Only this secret type (may be repeated).")] = None,

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
+from workbench.cli.rules import RulesOption, paths_or_shipped
 from workbench.counting import counted
-
-RulesOption = Annotated[list[Path] | None, typer.Option(help="Rules files or folders; the shipped rules if none.")]
 
 DEFAULT_SIZE_MB = 64.0
 
@@ -30,13 +29,12 @@ def synthesize(
     from workbench.corpora.synthesize import synthesize as make
     from workbench.errors import UsageError
     from workbench.rules.cached import load
-    from workbench.shipped import rules_folder
 
     if size_mb is not None and blobs is not None:
         raise UsageError("Expected --size-mb or --blobs but got both. Give one")
     megabytes = DEFAULT_SIZE_MB if size_mb is None and blobs is None else size_mb
     size_bytes = None if megabytes is None else int(megabytes * 1_000_000)
-    manifest = make(load(rules or [rules_folder()]), folder, seed=seed, size_bytes=size_bytes, blobs=blobs,
+    manifest = make(load(paths_or_shipped(rules)), folder, seed=seed, size_bytes=size_bytes, blobs=blobs,
                     progress=sys.stderr.isatty())
     typer.echo(f"{folder}: {counted(manifest.blobs, 'file')}, {manifest.content_bytes / 1e6:.1f} MB, {manifest.made}")
     for reason, count in manifest.skipped.items():
@@ -55,9 +53,8 @@ def measure(
     from workbench.measure.planted import measure as measure_corpus
     from workbench.measure.planted_table import table
     from workbench.rules.cached import folder, load
-    from workbench.shipped import rules_folder
 
-    compiled = CompiledRules(load(rules or [rules_folder()]), cache=folder())
+    compiled = CompiledRules(load(paths_or_shipped(rules)), cache=folder())
     report = measure_corpus(corpus, compiled, progress=sys.stderr.isatty())
     for line in table(report, mistakes=mistakes, all_types=not brief):
         typer.echo(line)
