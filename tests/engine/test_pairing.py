@@ -168,6 +168,8 @@ def test_crowded_triples_still_keep_the_rules(sides: list[Parts], window: Window
         ([(15, 5)], [(20, 5)], Window("lines", 0), []),
         # Spans that share bytes never pair.
         ([(0, 10)], [(5, 10)], FILE, []),
+        # Two texts that may each be either part are one pair, not two that cross.
+        ([(0, 10), (30, 10)], [(0, 10), (30, 10)], FILE, [(0, 1)]),
     ],
 )
 def test_small_layouts(a: list, b: list, window: Window, expected: list) -> None:

@@ -7,6 +7,10 @@ With gaps measured along one line, two pairs that cross can always be uncrossed 
 best assignments there is one that keeps both sides in order (the exchange argument of assignment problems with convex
 costs on a line; Karp and Li, "Two special cases of the assignment problem", 1975). That makes the answer a shortest
 path through the grid of sorted parts, which is walked a row at a time with numpy.
+
+It holds for spans that share no bytes. Where one text is taken for two parts at once, pairs still keep order: an id and
+a secret of one shape, each a candidate for both, are one pair and not two that cross. More pairs might then be made, by
+counting a text twice.
 """
 
 from __future__ import annotations
