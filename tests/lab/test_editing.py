@@ -128,6 +128,7 @@ def test_what_cannot_be_edited_is_a_sentence(name: str, fields: dict, format: ob
     ("acme_a**", 7),
     ("acme_(?=x)", 5),  # look-ahead
     ("acme_(?<!x)", 5),
+    ("acme_[a-z]{1,5000}", 10),  # refused by RE2 alone, which names the piece
 ])
 def test_a_pattern_that_does_not_compile_says_where(pattern: str, caret: int) -> None:
     with pytest.raises(RulesError) as caught:
@@ -136,6 +137,19 @@ def test_a_pattern_that_does_not_compile_says_where(pattern: str, caret: int) ->
     assert lines[-2].strip() == pattern and lines[-1].index("^") - 4 == caret
     shown = "\n".join(caught.value._render_traceback_())
     assert "acme_token" in shown and "File " not in shown and "Traceback" not in shown
+
+
+def test_a_pattern_of_two_lines_is_shown_on_one_so_that_the_caret_points_into_it() -> None:
+    with pytest.raises(RulesError) as caught:
+        edited(TEXT, "acme_token", {"pattern": "ac\nme_(x"})
+    *_, shown, caret = str(caught.value).splitlines()
+    assert shown[caret.index("^")] == "("
+
+
+@pytest.mark.parametrize(("field", "value"), [("pattern", 5), ("pattern", b"acme_"), ("must_match", 5), ("must_match", [5])])
+def test_what_is_no_pattern_is_a_sentence(field: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"Expected {field} as text"):
+        edited(TEXT, "acme_token", {field: value})
 
 
 def test_entries_are_added_where_their_section_ends() -> None:

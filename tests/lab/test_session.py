@@ -168,6 +168,15 @@ def test_names_that_no_rule_has_are_told_with_a_near_one(session: Session) -> No
         session.compare()
 
 
+@pytest.mark.parametrize("name", [5, None, ["acme_token"]])
+def test_what_is_no_name_is_a_sentence(session: Session, name: object) -> None:
+    for ask in (session.dry_run, session.sweep, session.edit, session.scan):
+        with pytest.raises(UsageError, match="Expected the name"):
+            ask(name)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="Expected the name"):
+        session.add(name, provider="Acme", pattern="acmf_[a-z]{30}")  # type: ignore[arg-type]
+
+
 def test_why_takes_a_text_or_a_blob(session: Session, filled: Callable[..., Filled]) -> None:
     far = session.near_misses("acme_pair").query("closest_line.notna()")
     assert len(far) == 0  # the secret of that file is searched in the window only

@@ -60,8 +60,9 @@ def test_no_sample_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [[], ["a_1234", "a_5678"], ["a_1234"] * 5, ["line\none", "line\ntwo", "line\nsix"], ["ä1", "ä2", "ä3"]]
+    "given", [[], ["a_1234", "a_5678"], ["a_1234"] * 5, ["line\none", "line\ntwo", "line\nsix"], ["ä1", "ä2", "ä3"], "a_1234",
+              [1, 2, 3]]
 )
-def test_what_cannot_be_a_sample_is_a_sentence(given: list[str]) -> None:
+def test_what_cannot_be_a_sample_is_a_sentence(given: list[str] | str) -> None:
     with pytest.raises(UsageError, match="Expected"):
         suggest(given)

@@ -71,6 +71,17 @@ def test_a_page_may_do_everything_a_review_does(show: Callable[..., Triage], sto
     assert repr(widget) == "Triage(0 of 6 judged: 0 true, 0 false, 0 unsure)"
 
 
+def test_what_was_said_is_counted_by_type_with_what_others_said(show: Callable[..., Triage], store: Path) -> None:
+    mine, other = show(), show(reviewer="ben")
+    for verdict in ("true", "false"):
+        send(other, "judge", key=other.view["item"]["key"], verdict=verdict)
+    counts = mine.counts()
+    assert counts.caption == "2 of 6 judged" and mine.view["progress"]["judged"] == 2
+    assert dict(zip(counts["type"], counts["drawn"], strict=True)) == {"acme_token": 5, "acme_pair": 1}
+    assert (counts["judged"].sum(), counts["true"].sum(), counts["false"].sum(), counts["unsure"].sum()) == (2, 1, 1, 0)
+    assert (counts["judged"] == counts["true"] + counts["false"] + counts["unsure"]).all()
+
+
 @pytest.mark.parametrize(("names", "total"), [((), 6), (("acme_pair",), 1), (("acme_token", "acme_id"), 6)])
 def test_what_is_judged_can_be_named(names: tuple[str, ...], total: int, show: Callable[..., Triage]) -> None:
     assert show(*names, sample=None).view["progress"]["total"] == total

@@ -76,6 +76,8 @@ def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     A secret type without tests gets the plainest there are. Raises UsageError for an unknown field, and RulesError for
     a pattern that does not compile.
     """
+    if not isinstance(slug, str):
+        raise UsageError(f"Expected the name of a new secret type or pair but got {slug!r}")
     is_pair = "parts" in fields
     known = PAIR_FIELDS if is_pair else (*FORMAT_FIELDS, *SECRET_FIELDS, "formats")
     unknown = [n for n in fields if n not in known]
@@ -132,33 +134,41 @@ def new_file(provider: str, entry: Mapping[str, Any]) -> str:
 
 
 def check_patterns(name: str, field: str, value: Any) -> None:
-    """Raise RulesError when ``value`` has a pattern that does not compile: the pattern, and a caret where it fails."""
+    """Raise RulesError when ``value`` has a pattern that does not compile: the pattern, and a caret where it fails.
+
+    UsageError for what is no pattern.
+    """
     if field not in _PATTERN_FIELDS or value is None:
         return
-    for pattern in [value] if isinstance(value, str) else list(value):
-        refused = refusals(str(pattern))
+    patterns = list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise UsageError(f"Expected {field} as text but got {pattern!r} ({type(pattern).__name__}) for {name}")
+        refused = refusals(pattern)
         if refused:
             engine, reason = refused[0]
             message = (
                 f"{name}: {field}: got a pattern that {engine} refuses ({reason}), expected one of the subset that RE2 "
-                f"and Hyperscan share, do mend it here:\n{_pointed(str(pattern))}"
+                f"and Hyperscan share, do mend it here:\n{_pointed(pattern, reason)}"
             )
             raise RulesError([message])
 
 
-def _pointed(pattern: str) -> str:
+def _pointed(pattern: str, reason: str) -> str:
+    """The pattern on one line, and below it where it fails, as far as anyone said where."""
+    at: int | None = None
     try:
         parse(pattern)
     except PatternError as error:
-        if error.position is not None:
-            start = max(0, error.position - 60)
-            return f"    {pattern[start : error.position + 40]}\n    {' ' * (error.position - start)}^"
-    for construct in ("(?=", "(?!", "(?<", "(?>", "\\1", "(?("):
-        if construct in pattern:
-            at = pattern.index(construct)
-            start = max(0, at - 60)
-            return f"    {pattern[start : at + 40]}\n    {' ' * (at - start)}^"
-    return f"    {pattern[:120]}"
+        at = error.position
+    # RE2 ends its reason with the piece it does not take.
+    pieces = (reason.rpartition(": ")[2], "(?=", "(?!", "(?<", "(?>", "\\1", "(?(")
+    if at is None:
+        at = next((pattern.index(p) for p in pieces if p and p in pattern), None)
+    shown = "".join(c if c.isprintable() else "·" for c in pattern)  # a caret points at one line
+    start = max(0, (at or 0) - 60)
+    caret = "" if at is None else f"\n    {' ' * (at - start)}^"
+    return f"    {shown[start : start + 100]}{caret}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

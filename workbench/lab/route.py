@@ -134,6 +134,15 @@ class Route:
         return {"total": len(self._state), "judged": int(judged.sum()), **said, "skipped": int(counts[_SKIPPED]),
                 "places": int(self._places[judged].sum())}
 
+    def by_type(self) -> list[dict[str, str | int]]:
+        """Counts a type, most frequent first: how many were ``drawn``, ``judged``, and given each verdict."""
+        out: list[dict[str, str | int]] = []
+        for name, drawn in self.choices["types"]:
+            counts = np.bincount(self._state[self._types == name], minlength=_SKIPPED + 1)
+            said = {verdict: int(counts[n + 1]) for n, verdict in enumerate(VERDICTS)}
+            out.append({"type": name, "drawn": drawn, "judged": sum(said.values()), **said})
+        return out
+
     def _visible(self) -> np.ndarray:
         show, state = self.filter.show, self._state
         if show == "all":

@@ -71,6 +71,8 @@ class RuleFiles:
 
     def file_of(self, name: str, *, edited: bool = True) -> Path:
         """The file of a secret type or pair. Raises UsageError for one that no file has."""
+        if not isinstance(name, str):
+            raise UsageError(f"Expected the name of a secret type or pair but got {name!r}")
         for file, text in self._version(edited).items():
             if name in mentions.types_in(text) and name in _names(self._loaded([file], edited)):
                 return file

@@ -259,7 +259,7 @@ class Session:
 
     def _together(self, names: Sequence[str]) -> RuleSet:
         """The rules of several names, as one set."""
-        sets = [self.files.rule(n) for n in dict.fromkeys(names)]
+        sets = [self.files.rule(n) for n in names]
         types = {s.type: s for r in sets for s in r.secret_types.values()}
         pairs = {p.type: p for r in sets for p in r.pairs.values()}
         return build(types.values(), pairs.values())

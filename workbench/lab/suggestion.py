@@ -56,6 +56,8 @@ class Suggestion:
 
 def suggest(samples: Sequence[Secret | bytes | str]) -> Suggestion:
     """A suggestion from at least three samples. Raises UsageError for fewer, or for samples that are not ASCII."""
+    if isinstance(samples, str | bytes | Secret):
+        raise UsageError(f"Expected a list of at least {FEWEST_SAMPLES} samples but got a single text")
     tokens = sorted({_bytes(s) for s in samples})
     if len(tokens) < FEWEST_SAMPLES:
         raise UsageError(f"Expected at least {FEWEST_SAMPLES} different samples but got {len(tokens)}")
@@ -81,6 +83,8 @@ def suggest(samples: Sequence[Secret | bytes | str]) -> Suggestion:
 
 
 def _bytes(sample: Secret | bytes | str) -> bytes:
+    if not isinstance(sample, Secret | bytes | str):
+        raise UsageError(f"Expected samples as text, bytes or Secret but got one of type {type(sample).__name__}")
     token = sample.reveal() if isinstance(sample, Secret) else sample.encode() if isinstance(sample, str) else sample
     if not token or not all(32 <= b < 127 for b in token):
         raise UsageError(

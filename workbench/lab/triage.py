@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import pyarrow as pa
 import traitlets
 
 from workbench.errors import UsageError, WorkbenchError
@@ -23,6 +24,8 @@ from workbench.lab.review import Review
 from workbench.lab.route import Filter
 from workbench.lab.session import Session
 from workbench.lab.subjects import draw
+from workbench.lab.tables import Results, results
+from workbench.store.labels import VERDICTS
 from workbench.store.store import Store
 
 STATIC = Path(__file__).parent / "static"
@@ -34,6 +37,8 @@ RETRY_S = 3.0
 """How often pending verdicts are tried again, in seconds."""
 
 _LONGEST_NOTE = 2_000
+
+_COUNTS = pa.schema([("type", pa.string()), *((name, pa.int64()) for name in ("drawn", "judged", *VERDICTS))])
 
 
 class Triage(anywidget.AnyWidget):
@@ -59,6 +64,16 @@ class Triage(anywidget.AnyWidget):
         counts = self.review.route.progress()
         said = ", ".join(f"{counts[name]} {name}" for name in ("true", "false", "unsure"))
         return f"Triage({counts['judged']} of {counts['total']} judged: {said})"
+
+    def counts(self) -> Results:
+        """What was said so far, by anyone, a row a secret type or pair: how many were ``drawn``, ``judged``, and given
+        each verdict."""
+        self.review.exchange()
+        self._send_view()
+        progress = self.review.route.progress()
+        waiting = f"; {self.review.pending} not saved yet" if self.review.pending else ""
+        caption = f"{progress['judged']:,} of {progress['total']:,} judged{waiting}"
+        return results(self.review.route.by_type(), schema=_COUNTS, caption=caption)
 
     def _receive(self, _widget: object, content: Any, _buffers: object) -> None:
         """Do what the page asks for, and answer with the new view, whatever came of it."""
