@@ -175,10 +175,15 @@ def test_of_shards_recorded_together_each_loses_only_what_its_own_rules_found(st
         (shard_id(0), "acme_token"), (shard_id(0), "duo_key"), (shard_id(1), "acme_token"), (shard_id(1), "duo_key")}
 
 
-def test_what_is_found_in_many_shards_is_named_once(store: Store) -> None:
+@pytest.mark.parametrize("together", [1, SHARDS])
+def test_what_is_found_in_many_shards_is_named_once(together: int, store: Store) -> None:
     """No index keeps the names apart; whoever records does."""
-    run_all(store)
-    run_all(store, (*RULES[:2], paired("duo_key", DUO_PARTS, version=2)))
+    for rules in (RULES, (*RULES[:2], paired("duo_key", DUO_PARTS, version=2))):
+        run_id = begin(store, rules)
+        for first in range(0, SHARDS, together):
+            shards = range(first, first + together)
+            store.record_shards(run_id, hashes(rules), {shard_id(n): (a_shard(n), STATS) for n in shards})
+        store.finish_run(run_id, "done")
     for table, name in {"finding": "fingerprint", "sealed_token": "fingerprint", "alert": "alert_id",
                         "matched_blob": "blob_id"}.items():
         (counts,) = reading(store).query(f"SELECT count(*) AS rows, count(DISTINCT {name}) AS names FROM {table}").to_pylist()
