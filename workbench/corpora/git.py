@@ -21,8 +21,9 @@ from workbench.corpora.content import MAX_BLOB_BYTES
 from workbench.corpora.digests import DigestSet
 from workbench.corpora.git_history import History
 from workbench.corpora.git_ingest import IngestCounts, RepositoryIngest, location_key
-from workbench.corpora.git_objects import GitObjects, LibgitObjects, libgit_settings
+from workbench.corpora.git_objects import GitObjects, LibgitObjects
 from workbench.corpora.git_sha256 import CommandObjects, is_sha256
+from workbench.corpora.libgit import libgit_settings
 from workbench.corpora.locations import location_batches
 from workbench.corpora.remote import Kind, Remote, remote_of
 from workbench.corpora.skips import MISSING, UNREADABLE

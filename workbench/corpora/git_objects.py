@@ -8,11 +8,9 @@ for them. Two readers exist: :class:`LibgitObjects` for all ordinary repositorie
 from __future__ import annotations
 
 import re
-import resource
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +18,7 @@ import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from workbench.corpora.git_command import SIZE_DAMAGED, SIZE_MISSING, GitCommand
+from workbench.corpora.libgit import mapped_bytes
 from workbench.corpora.loose import DamagedLooseObject, LooseObjects, object_folders
 from workbench.corpora.packs import PackOrder, is_sound
 from workbench.errors import CorpusError
@@ -27,10 +26,6 @@ from workbench.errors import CorpusError
 COMMIT, TREE, BLOB, TAG = (int(t) for t in (ObjectType.COMMIT, ObjectType.TREE, ObjectType.BLOB, ObjectType.TAG))
 
 TYPES = {"commit": COMMIT, "tree": TREE, "blob": BLOB, "tag": TAG}
-
-_MAPPED_BYTES = 128 << 20
-_WINDOW_BYTES = 8 << 20
-
 
 _MANY_BLOBS = 500
 """From so many on, a git process earns its start."""
@@ -90,9 +85,9 @@ class GitObjects(Protocol):
         ...
 
 
-
 class LibgitObjects:
-    """Objects read with libgit2, in this process. Open it inside :func:`libgit_settings`."""
+    """Objects read with libgit2, in this process. Open it inside
+    :func:`~workbench.corpora.libgit.libgit_settings`."""
 
     id_bytes = 20
 
@@ -220,8 +215,8 @@ class LibgitObjects:
     def _read_loose(self, oid: pygit2.Oid, read: Callable[[bytes], tuple[str, Any] | None]) -> tuple[int, Any]:
         try:
             found = read(oid.raw)
-        except DamagedLooseObject as error:
-            raise DamagedObject(str(error)) from None
+        except (DamagedLooseObject, MemoryError) as error:
+            raise DamagedObject(f"{oid}: {error}") from None
         if found is None:
             raise MissingObject(str(oid))
         return TYPES[found[0]], found[1]
@@ -242,38 +237,6 @@ class LibgitObjects:
             return own / (own / "commondir").read_text().strip()
         except OSError:
             return own
-
-
-@contextmanager
-def libgit_settings() -> Iterator[None]:
-    """libgit2 as ingesting needs it; its settings are the process's, so they are put back afterwards.
-
-    Its check of each object's hash is off (it halves the speed; zlib's checksum still tells damage, and
-    ``corpus verify`` recomputes every id), and so is its check of who owns the folder, which guards against hooks and
-    filters that reading objects never runs. Its map of pack files is bounded, because mapped pages are memory too.
-    """
-    settings = pygit2.settings
-    owner, window, mapped = settings.owner_validation, settings.mwindow_size, settings.mwindow_mapped_limit
-    settings.enable_strict_hash_verification(False)
-    settings.enable_caching(False)  # each object is read once
-    settings.owner_validation = False
-    settings.mwindow_size, settings.mwindow_mapped_limit = _WINDOW_BYTES, _MAPPED_BYTES
-    try:
-        yield
-    finally:
-        settings.enable_strict_hash_verification(True)
-        settings.enable_caching(True)
-        settings.owner_validation = owner
-        settings.mwindow_size, settings.mwindow_mapped_limit = window, mapped
-
-
-def mapped_bytes() -> int:
-    """Pages of files that stand in this process's memory; 0 where the system does not say."""
-    try:
-        fields = Path("/proc/self/statm").read_text("ascii").split()
-    except OSError:
-        return 0
-    return int(fields[2]) * resource.getpagesize()
 
 
 def read_shallow(common_folder: Path) -> frozenset[bytes]:
