@@ -20,6 +20,7 @@ from workbench.corpora.gzipped import GZIP_MAGIC, GzipStream, unpacked_limit
 from workbench.corpora.located import LocatedSet, Row, add_rows, checked_url
 from workbench.corpora.skips import MALFORMED, TOO_LARGE
 from workbench.corpora.writer import FILE_BYTES, CorpusWriter, blob_id_of
+from workbench.counting import counted
 from workbench.errors import CorpusError, UsageError
 
 ArchiveProgress = Callable[[str, int, int], None]
@@ -134,7 +135,7 @@ class _Run:
         skipped = self._read(archive, self._located)
         if archive.events and skipped[MALFORMED] == archive.events:
             message = (f"{archive.path}: Expected events, one JSON object with a type a line, but got none in "
-                       f"{archive.events} lines. Leave the file out")
+                       f"{counted(archive.events, 'line')}. Leave the file out")
             self._failures.append((str(archive.path), message))
             return
         earlier = Counter(before.get("skipped", {}) if before is not None else {})

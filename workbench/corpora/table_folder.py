@@ -22,6 +22,7 @@ from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_
 from workbench.corpora.table_ingest import TableProgress, TableReport, add_tables
 from workbench.corpora.tables import TableMap
 from workbench.corpora.writer import CorpusWriter
+from workbench.counting import counted
 from workbench.errors import CorpusError, UsageError
 
 _LINK = "tables"
@@ -37,6 +38,17 @@ class TableFolder:
 
     corpus: Path
     report: TableReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Files of a folder that are to be indexed, and how."""
+
+    folder: Path
+    files: Files
+    table_map: TableMap | None
+    max_blob_bytes: int
+    progress: TableProgress | None
 
 
 def is_table_folder(folder: Path) -> bool:
@@ -71,12 +83,13 @@ def index_folder(
     corpus = place / _name(folder, table_map)
     known = _remembered(corpus)
     is_lost = not known and (corpus / MANIFEST_NAME).exists()  # an index is nobody's only copy of anything
+    work = _Work(folder, files, table_map, max_blob_bytes, progress)
     if is_lost or _is_changed(known, files):
-        return TableFolder(corpus, _replace(folder, corpus, files, table_map, max_blob_bytes, progress))
+        return TableFolder(corpus, _replace(work, corpus))
     if known.get("max_blob_bytes", 0) >= max_blob_bytes and known["files"] == files:
         _link(folder, corpus)  # which a copy of the store's folder may lack
         return TableFolder(corpus, None)
-    return TableFolder(corpus, _index(folder, corpus, files, table_map, max_blob_bytes, progress))
+    return TableFolder(corpus, _index(work, corpus))
 
 
 def _files(folder: Path) -> Files:
@@ -109,13 +122,13 @@ def _is_changed(known: Mapping[str, Any], files: Files) -> bool:
     return any(files.get(path) != stat for path, stat in known.get("files", {}).items())
 
 
-def _replace(folder: Path, corpus: Path, *how: Any) -> TableReport:
+def _replace(work: _Work, corpus: Path) -> TableReport:
     lock = FolderLock(corpus)
     try:
         beside, old = (corpus.with_name(f"{corpus.name}.{end}") for end in ("new", "old"))
         for left in (beside, old):  # by a run that crashed
             shutil.rmtree(left, ignore_errors=True)
-        report = _index(folder, beside, *how, name=corpus.name)
+        report = _index(work, beside, name=corpus.name)
         os.rename(corpus, old)
         os.rename(beside, corpus)
         shutil.rmtree(old, ignore_errors=True)
@@ -124,19 +137,11 @@ def _replace(folder: Path, corpus: Path, *how: Any) -> TableReport:
     return report
 
 
-def _index(
-    folder: Path,
-    corpus: Path,
-    files: Files,
-    table_map: TableMap | None,
-    max_blob_bytes: int,
-    progress: TableProgress | None,
-    *,
-    name: str = "",
-) -> TableReport:
+def _index(work: _Work, corpus: Path, *, name: str = "") -> TableReport:
+    folder = work.folder
     _link(folder, corpus)
     try:
-        report = _add(folder, corpus, files, table_map, max_blob_bytes, progress, name)
+        report = _add(work, corpus, name)
     except BaseException:
         if not (corpus / MANIFEST_NAME).exists():  # it came to nothing: leave nothing
             with suppress(OSError):
@@ -158,26 +163,18 @@ def _link(folder: Path, corpus: Path) -> None:
                           "folder that you may write to", path=corpus) from error
 
 
-def _add(
-    folder: Path,
-    corpus: Path,
-    files: Files,
-    table_map: TableMap | None,
-    max_blob_bytes: int,
-    progress: TableProgress | None,
-    name: str,
-) -> TableReport:
-    paths = {path: corpus / _LINK / path for path in files}
+def _add(work: _Work, corpus: Path, name: str) -> TableReport:
+    paths = {path: corpus / _LINK / path for path in work.files}
     with CorpusWriter(corpus, name=name, made="tables of others, where they stand", beside_others=True) as writer:
-        report = add_tables(writer, list(paths.values()), table_map=table_map, in_place=True,
-                            max_blob_bytes=max_blob_bytes, progress=progress)
+        report = add_tables(writer, list(paths.values()), table_map=work.table_map, in_place=True,
+                            max_blob_bytes=work.max_blob_bytes, progress=work.progress)
         failed = dict(report.failures)
-        taken = {path: stat for path, stat in files.items() if str(paths[path]) not in failed}
+        taken = {path: stat for path, stat in work.files.items() if str(paths[path]) not in failed}
         if not taken:
-            first = _as_named(report.failures[0][1], corpus, folder)
-            more = f" (and {len(failed) - 1} more files that cannot be taken)" if len(failed) > 1 else ""
-            raise CorpusError(f"{first}{more}", path=folder)
-        writer.set_extra(_KEY, {"max_blob_bytes": max_blob_bytes, "files": taken})
+            first = _as_named(report.failures[0][1], corpus, work.folder)
+            more = f" (and {counted(len(failed) - 1, 'more file')} that cannot be taken)" if len(failed) > 1 else ""
+            raise CorpusError(f"{first}{more}", path=work.folder)
+        writer.set_extra(_KEY, {"max_blob_bytes": work.max_blob_bytes, "files": taken})
     return report
 
 
