@@ -19,8 +19,8 @@ from tests.browser.jupyter import Notebook, Server
 Open = Callable[[str], Notebook]
 
 CELLS = (
-    "import os\nfrom workbench.lab import Session\nfrom workbench.lab.slider import WindowSlider\n"
-    "session = Session(os.environ['WORKBENCH_CORPUS'])\nsweep = session.sweep('aws_access_key')\nsweep",
+    ("import os\nfrom workbench.lab import Session\nfrom workbench.lab.slider import WindowSlider\n"
+     "session = Session(os.environ['WORKBENCH_CORPUS'])\nsweep = session.sweep('aws_access_key')\nsweep"),
     "session.matches('aws_access_key').browse()",
     "WindowSlider(sweep)",
     "from workbench import charts\ncharts.bars(session.overview(), value='blobs', label='path_class')",

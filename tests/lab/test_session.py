@@ -190,6 +190,17 @@ def test_why_takes_a_text_or_a_blob(session: Session, filled: Callable[..., Fill
     assert any(line.startswith("pair acme_pair") for line in session.why(blob_id, "acme_pair").lines())
 
 
+def test_why_says_where_a_part_outside_the_window_stands(session: Session, filled: Callable[..., Filled]) -> None:
+    """A part without a literal is searched only in the window, so the engine finds none; the author sees it is there."""
+    far = filled("i = {acme_id:a}\n" + "\n" * 8 + "s = {acme_secret:a}\n").content
+    (line,) = session.why(far, "acme_pair").explanation.near_misses
+    assert "none within 5 lines; the closest in the file stands at 10:5" in line and "9 lines" in line
+    (line,) = session.why(filled("i = {acme_id:a}\n").content, "acme_pair").explanation.near_misses
+    assert line.endswith("the text has none")
+    session.edit("acme_pair", window="9 lines")
+    assert session.why(far, "acme_pair").explanation.near_misses == ()
+
+
 def test_a_match_is_highlighted_in_its_excerpt(session: Session) -> None:
     html = session.explain(session.matches("acme_token").iloc[0])._repr_html_()
     assert html.count("<mark>") == 1 and "<mark>acme…" in html.replace("&lt;", "")

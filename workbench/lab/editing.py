@@ -24,6 +24,8 @@ PAIR_FIELDS = tuple(n for n in PairText.model_fields if n != "type")
 _ORDERS = (("type", *FORMAT_FIELDS), tuple(SecretText.model_fields), tuple(PairText.model_fields))
 _PATTERN_FIELDS = ("pattern", "before", "after", "sample", "must_match", "must_not_match")
 
+_ABBREVIATIONS = frozenset({"api", "aws", "cli", "gcp", "id", "jwt", "npm", "sdk", "sso", "url"})
+
 PLAINEST_TESTS = {"match": ["token = {secret}", '"key": "{secret}"', "https://example.org/?t={secret}&x=1"],
                   "no_match": ["X{secret}", "{secret}7", "token = {placeholder}"]}
 
@@ -83,7 +85,7 @@ def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     unknown = [n for n in fields if n not in known]
     if unknown:
         raise UsageError(f"Expected fields among {', '.join(known)} but got {', '.join(unknown)}")
-    entry: dict[str, Any] = {"type": slug, "name": fields.get("name") or slug.replace("_", " ").title()}
+    entry: dict[str, Any] = {"type": slug, "name": fields.get("name") or _titled(slug)}
     for field, value in fields.items():
         check_patterns(slug, field, value)
     if is_pair:
@@ -98,6 +100,11 @@ def new_entry(slug: str, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any]
     return "secrets", entry | {"formats": formats, "tests": tests}
 
 
+def _titled(slug: str) -> str:
+    """A name from a slug, as the shipped rules write theirs: abbreviations in capitals."""
+    return " ".join(w.upper() if w in _ABBREVIATIONS else w.title() for w in slug.split("_"))
+
+
 def _plainest_tests(formats: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Tests of a type that nobody wrote any for; where keywords must stand near, they do."""
     near = next((f["near"] for f in formats if f.get("near")), None)
@@ -110,7 +117,7 @@ def _plainest_tests(formats: Sequence[Mapping[str, Any]]) -> dict[str, list[str]
 
 def new_pair(slug: str, part: str, partner: str) -> dict[str, Any]:
     """The entry of a pair of two parts within one file, with the plainest tests."""
-    return {"type": slug, "name": slug.replace("_", " ").title(), "parts": [partner, part], "tests": [
+    return {"type": slug, "name": _titled(slug), "parts": [partner, part], "tests": [
         {"text": f"id = {{{partner}:a}}\nsecret = {{{part}:a}}\n", "pairs": ["a"]},
         {"text": f"id = {{{partner}:a}}\n", "pairs": []}]}
 

@@ -7,7 +7,7 @@ apart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -18,9 +18,11 @@ from workbench.engine.scan import blob_batch, scan_batches
 from workbench.errors import UsageError
 from workbench.lab import tables
 from workbench.lab.excerpt import excerpts
+from workbench.lab.gaps import at_file
 from workbench.lab.masking import CLOSE, OPEN, Masker
 from workbench.lab.pairpicture import draw
 from workbench.model import Span
+from workbench.rules.rule import FILE, Pair
 
 MOST_LINES = 60
 
@@ -99,7 +101,41 @@ def why(text: bytes, compiled: CompiledRules, masker: Masker, *, names: Sequence
         hidden = masker.spans([("text", text)])["text"]
         shown = tuple(f"{line.number or '':>6}  {''.join(_marked(*piece) for piece in line.pieces)}"
                       for part in excerpts(text, list(spans), hidden) for line in part)
-    return Why(title, explain(text, compiled, types=tuple(dict.fromkeys(types))), pictures, shown)
+    said = explain(text, compiled, types=tuple(dict.fromkeys(types)))
+    beyond = {old: new for p in pairs for old, new in _beyond(p, text, compiled, rows).items()}
+    said = replace(said, near_misses=tuple(beyond.get(line, line) for line in said.near_misses))
+    return Why(title, said, pictures, shown)
+
+
+def _beyond(pair: Pair, text: bytes, compiled: CompiledRules, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What a near miss says, and what is so: a part without a literal of its own is searched only in the window, and for
+    the engine a text has none when there is one further off."""
+    lone = [(r["matches"][m["part"]], m["missing_type"]) for r in rows for m in r["near_misses"]
+            if m["pair_type"] == pair.type and m["limit"] == "absent"]
+    if pair.window == FILE or not lone:
+        return {}
+    rules = compiled.rules
+    wide = CompiledRules(at_file(rules.subset([rules.rule_of()[pair.type]]), pair.type))
+    everywhere = [m for out in scan_batches([blob_batch([("text", text)])], wide) for r in out.to_pylist()
+                  for m in r["matches"]]
+    told = {}
+    for part, missing in lone:
+        others = [m for m in everywhere if m["secret_type"] == missing]
+        if others:
+            near = min(others, key=lambda m, part=part: _apart(part, m))
+            size, lines = _apart(part, near)
+            head = (f"no pair {pair.type}: {part['secret_type']} at {part['start_line']}:{part['start_column']} lacks "
+                    f"{missing}: ")
+            told[f"{head}the text has none"] = (
+                f"{head}none within {pair.window}; the closest in the file stands at {near['start_line']}:"
+                f"{near['start_column']}, gap {size} bytes, {lines} lines")
+    return told
+
+
+def _apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[int, int]:
+    """The gap of two matches in bytes and in lines."""
+    return (max(0, b["start"] - a["end"], a["start"] - b["end"]),
+            max(0, b["start_line"] - a["end_line"], a["start_line"] - b["end_line"]))
 
 
 def _marked(text: str, is_match: bool) -> str:
