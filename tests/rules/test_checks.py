@@ -61,6 +61,7 @@ SHAPES = {
     "base64_jfrog_reference": f"cmVmdGtu{_B62}{{56}}",
     "base64_numeric_id": f"(?:BBDC-)?{_B64}{{44,48}}={{0,2}}",
     "base64_workos": f"sk_live_a2V5Xz{_B64}{{69}}=",
+    "base64_discord_id": f"[MNO][DTjz][AEIMQUYcgk][w-z0-5]{_URL}{{19,24}}\\.{_URL}{{6}}\\.{_URL}{{38}}",
     "base64_der": f"MI{_B64}{{1198}}",
     "base32_aws_key_id": "AKIA[A-Z0-9]{16}",
 }

@@ -48,6 +48,7 @@ What a token decodes to:
 ``base64_json_sentry``     sentry_organization_token
 ``base64_numeric_id``      Bitbucket (and other Atlassian) Data Center tokens, with or without ``BBDC-``
 ``base64_elastic_stack`` ``base64_intercom`` ``base64_jfrog_reference`` ``base64_workos``
+``base64_discord_id``      Discord bot tokens: the part before the first dot is the bot's id in digits
 ``base64_der``             a DER SEQUENCE that spans the token (azure_management_certificate)
 ``base32_aws_key_id``      aws_access_key_id, aws_temporary_access_key_id: letters of base32 only
 """

@@ -193,6 +193,28 @@ class Base64Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Base64Head:
+    """Base64 of bytes that match ``text`` as a whole up to the first dot; what follows is not looked at."""
+
+    name: str
+    source: str
+    text: str
+
+    def verify(self, token: bytes) -> bool:
+        head, dot, _ = token.partition(b".")
+        data = decoded(head)
+        return dot != b"" and data is not None and _matches(self.text, data)
+
+    def repair(self, token: bytes) -> bytes:
+        head, dot, rest = token.partition(b".")
+        return _encoded(_made(self.text, random.Random(head)), url_safe=True) + dot + rest
+
+    def spoil(self, token: bytes) -> bytes:
+        head, dot, rest = token.partition(b".")
+        return head[:4] + head[4:].swapcase() + dot + rest
+
+
+@dataclass(frozen=True, slots=True)
 class Base64Der:
     """Base64 of one DER SEQUENCE with a two-byte length that spans exactly the rest of it."""
 
@@ -252,6 +274,7 @@ STRUCTURES: Iterable[Checksum] = (
     Base64Text("base64_numeric_id", "Atlassian Data Center personal access tokens; public samples", b"BBDC-",
                "[0-9]{10,14}:[\\x00-\\xff]{18,22}"),
     Base64Text("base64_workos", "public samples", b"sk_live_", "key_01[0-9A-HJKMNP-TV-Z]{24},[A-Za-z0-9]{25}"),
+    Base64Head("base64_discord_id", "discord.com/developers/docs: ids are decimal; public samples", "[1-9][0-9]{16,19}"),
     Base64Der("base64_der", "X.690 8.1.3"),
     AwsKeyId("base32_aws_key_id", "public samples; the base32 holds the account's number"),
 )
