@@ -24,7 +24,10 @@ def test_ranges_of_lines_are_the_same_seen_near_or_whole(text: bytes, data: st.D
     end = data.draw(st.integers(start + 1, len(text)))
     lines = Lines(memoryview(text))
     whole = lines.around(lines.line(start), lines.line(end - 1), margin)
-    assert around(memoryview(text), start, end, margin) == whole
+    assert around(memoryview(text), start, end, margin, len(text)) == whole
+    most = data.draw(st.integers(0, len(text)))
+    low, high = around(memoryview(text), start, end, margin, most)
+    assert (low, high) == (max(whole[0], start - most), min(whole[1], end + most))
     pieces = text.splitlines(keepends=True) if b"\r" not in text else text.replace(b"\r", b"x").splitlines(keepends=True)
     first, last = lines.line(start) - 1 - margin, lines.line(end - 1) + margin
     assert text[slice(*whole)] == text[sum(map(len, pieces[: max(0, first)])) : sum(map(len, pieces[:last]))]

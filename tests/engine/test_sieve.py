@@ -12,6 +12,7 @@ from workbench.engine import sieve
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.scan import blob_batch, scan_batches
 from workbench.engine.trace import Trace
+from workbench.rules.rule import NEAR_LINE_BYTES
 
 RULES = r"""
 provider: Bee
@@ -86,9 +87,10 @@ def test_a_scan_finds_what_it_finds_without_the_sieve(bees: CompiledRules, blobs
     assert sieved == all_searched
 
 
-def test_a_window_of_lines_longer_than_the_sieve_looks_is_searched(bees: CompiledRules) -> None:
-    far = b"busybee" + b"z" * (3 * sieve.LINE_REACH) + b"\n" + b"z" * sieve.LINE_REACH + b" =1234-5678-9012 "
-    sieved, all_searched = both(bees, b"x", far, b"=1234-5678-9012")
+@pytest.mark.parametrize("lines", [b"", b"\n"])
+def test_near_in_lines_reaches_a_kilobyte_at_most(bees: CompiledRules, lines: bytes) -> None:
+    near, far = (b"busybee" + lines + b"z" * n + b" =1234-5678-9012 " for n in (NEAR_LINE_BYTES - 40, NEAR_LINE_BYTES))
+    sieved, all_searched = both(bees, b"x", near, far)
     assert [(row["blob_id"], len(row["matches"])) for row in sieved] == [("1", 1)] and sieved == all_searched
 
 

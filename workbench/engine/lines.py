@@ -39,30 +39,22 @@ class Lines:
         return self.start(first - margin), self.start(last + margin + 1)
 
 
-_STEP = 4096
-
-
-def around(blob: memoryview, start: int, end: int, margin: int) -> tuple[int, int]:
+def around(blob: memoryview, start: int, end: int, margin: int, most: int) -> tuple[int, int]:
     """Byte range of the lines that the span ``[start, end)`` touches and ``margin`` more each way, as
-    :meth:`Lines.around` gives it, but looking only as far as it must: most blobs are asked once, near one keyword."""
-    data = np.frombuffer(blob, dtype=np.uint8)
-    low, high, step = 0, len(data), _STEP
-    while start > 0:
-        base = max(0, start - step)
-        newlines = np.flatnonzero(data[base:start] == 10)
-        if len(newlines) > margin:
-            low = base + int(newlines[-margin - 1]) + 1
+    :meth:`Lines.around` gives it, but at most ``most`` bytes beyond the span, and looking no further."""
+    low = max(0, start - most)
+    text = bytes(blob[low:start])
+    at = len(text)
+    for _ in range(margin + 1):
+        at = text.rfind(b"\n", 0, at)
+        if at < 0:
             break
-        if base == 0:
-            break
-        step *= 8
-    first, step = end - 1, _STEP
-    while True:
-        newlines = np.flatnonzero(data[first : first + step] == 10)
-        if len(newlines) > margin:
-            high = first + int(newlines[margin]) + 1
-            break
-        if first + step >= len(data):
-            break
-        step *= 8
-    return low, high
+    else:
+        low += at + 1
+    text = bytes(blob[end - 1 : end + most])
+    at = -1
+    for _ in range(margin + 1):
+        at = text.find(b"\n", at + 1)
+        if at < 0:
+            return low, min(len(blob), end + most)
+    return low, end + at

@@ -15,7 +15,7 @@ from workbench.engine.lines import Lines, around
 from workbench.engine.pairing import Region, merged, neighbourhoods
 from workbench.engine.trace import Stage, Trace
 from workbench.rules.judge import compiled as compiled_pattern
-from workbench.rules.rule import Window
+from workbench.rules.rule import NEAR_LINE_BYTES, Window
 
 _BASE64_RUN = compiled_pattern(r"[A-Za-z0-9+/]{8,}={0,2}")
 
@@ -91,7 +91,7 @@ class BlobMatcher:
                     self._confirm(self._compiled.formats[target.format], target, end, length)
         for number, spans in keywords.items():
             fmt = self._compiled.formats[number]
-            self._search(fmt, merged(self._grown(spans, fmt.near_window)))
+            self._search(fmt, merged([self._near(fmt, start, end) for start, end in spans]))
         sure = self._resolve()
         if not sure or not self._compiled.partner_formats:
             return sorted(sure, key=_by_place)
@@ -257,8 +257,16 @@ class BlobMatcher:
             return [(0, size)]
         if window.unit == "bytes":
             return [(max(start - window.size, 0), min(end + window.size, size)) for start, end in spans]
-        grown = (around(self._blob, start, end, window.size) for start, end in spans)
+        grown = (self.lines.around(self.lines.line(start), self.lines.line(end - 1), window.size) for start, end in spans)
         return [(low, high - 1) for low, high in grown]
+
+    def _near(self, fmt: CompiledFormat, start: int, end: int) -> Region:
+        """What lies near a keyword, or a token, at ``[start, end)``: its first byte, and one past its last."""
+        window = fmt.near_window
+        if window.unit == "lines":
+            return around(self._blob, start, end, window.size, NEAR_LINE_BYTES)
+        reach = len(self._blob) if window.unit == "file" else window.size
+        return max(0, start - reach), min(len(self._blob), end + reach)
 
     # -- checks --------------------------------------------------------------------------------------------------------
 
@@ -280,12 +288,7 @@ class BlobMatcher:
     def _is_near(self, fmt: CompiledFormat, start: int, end: int) -> bool:
         """Whether a keyword stands, whole, in the window before the token or after it; inside it does not count, and none
         counts for a token whose own statement names another provider."""
-        window = fmt.near_window
-        if window.unit == "lines":
-            low, high = around(self._blob, start, end, window.size)
-        else:
-            reach = len(self._blob) if window.unit == "file" else window.size
-            low, high = max(0, start - reach), min(len(self._blob), end + reach)
+        low, high = self._near(fmt, start, end)
         assert fmt.near is not None
         if fmt.near.search(self._blob, low, start) is None and fmt.near.search(self._blob, end, high) is None:
             return False

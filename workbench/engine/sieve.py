@@ -18,14 +18,19 @@ import re2
 from workbench.engine.compilation import Bearings
 from workbench.engine.triggers import Target
 from workbench.rules.load import compile_re2
-from workbench.rules.rule import Format
+from workbench.rules.rule import NEAR_LINE_BYTES, Format
 from workbench.rules.text import DEFAULT_BEFORE
 
-LINE_REACH = 1024
-"""How far the sieve looks for the ends of a window in lines, in bytes; a keyword with longer lines passes unasked."""
+LINE_REACH = 192
+"""How far the sieve looks for the ends of a window in lines, in bytes; where they are further off, the window is taken to
+be as long as one may be."""
 
 MOST_REACH = 2048
 """Most bytes of a match for its format to be asked of hits that are no keywords: longer neighbourhoods cost more."""
+
+TELLING_HEAD = 3
+"""Bytes that all tokens of a format start with, from which on it is not asked for: the matcher looks for them itself,
+and tries the pattern only where they stand."""
 
 LEAST_HITS = 4
 """Hits of one format in a batch from which on asking pays."""
@@ -84,14 +89,15 @@ class Sieve:
         slot, before, after, newlines = self._asked[:, triggers[hit], column]
         is_rare = ~self._are_keywords[triggers[hit]] & (np.bincount(slot)[slot] < LEAST_HITS)
         passed[hit[is_rare]] = True
-        low = np.maximum(first[hit], ends[hit] - before)
-        high = np.minimum(last[hit], ends[hit] + after)
-        unsure = np.flatnonzero(newlines)
-        if len(unsure):
-            asking = hit[unsure]
+        reach = np.zeros(len(hit), np.int64)
+        in_lines = np.flatnonzero(newlines)
+        if len(in_lines):
+            asking = hit[in_lines]
             start = ends[asking] - self._lengths[triggers[asking]]
-            held = _holds_lines(values, start, ends[asking], first[asking], last[asking], newlines[unsure])
-            passed[asking[~held]] = True
+            held = _holds_lines(values, start, ends[asking], first[asking], last[asking], newlines[in_lines])
+            reach[in_lines] = np.where(held, LINE_REACH, NEAR_LINE_BYTES)
+        low = np.maximum(first[hit], ends[hit] - before - reach)
+        high = np.minimum(last[hit], ends[hit] + after + reach)
         left = np.flatnonzero(~passed[hit])
         order = left[np.lexsort((low[left], first[hit[left]], slot[left]))]
         if not len(order):
@@ -130,7 +136,8 @@ class Sieve:
 
 def _neighbourhood(fmt: Format, bearings: Bearings, target: Target, length: int) -> tuple[int, int, int] | None:
     """How many bytes before and after a hit's end a candidate of the target may stand in, and the newlines to either
-    side that the window ends at, 0 for a window in bytes; None when it is not asked for.
+    side that the window ends at, 0 for a window in bytes; None when it is not asked for. What a window in lines takes
+    comes on top.
 
     As the matcher has it: the window round a keyword, the places where a token may start round another trigger.
     """
@@ -139,10 +146,11 @@ def _neighbourhood(fmt: Format, bearings: Bearings, target: Target, length: int)
         window = fmt.near.window
         if window.unit == "file":
             return None
-        margin = (LINE_REACH if window.unit == "lines" else window.size) + bearings.reach
+        margin = bearings.reach + (window.size if window.unit == "bytes" else 0)
         return length + margin, margin, window.size + 1 if window.unit == "lines" else 0
     is_fixed = fmt.before == DEFAULT_BEFORE and target.back_least == target.back_most
-    if target.encoded is not None or is_fixed or bearings.reach > MOST_REACH:
+    has_head = fmt.before == DEFAULT_BEFORE and len(bearings.head) >= TELLING_HEAD
+    if target.encoded is not None or is_fixed or has_head or bearings.reach > MOST_REACH:
         return None
     return target.back_most + 1, bearings.lead + bearings.reach + 1 - target.back_least, 0
 
@@ -150,8 +158,11 @@ def _neighbourhood(fmt: Format, bearings: Bearings, target: Target, length: int)
 def _holds_lines(values: np.ndarray, start: np.ndarray, end: np.ndarray, first: np.ndarray, last: np.ndarray,
                  newlines: np.ndarray) -> np.ndarray:
     """Whether :data:`LINE_REACH` bytes each way hold the whole window: as many newlines, or the blob's border."""
-    return _has_newlines(values, start - LINE_REACH, start - LINE_REACH <= first, newlines) & \
-        _has_newlines(values, end - 1, end - 1 + LINE_REACH >= last, newlines)
+    held = _has_newlines(values, start - LINE_REACH, start - LINE_REACH <= first, newlines)
+    after = np.flatnonzero(held)
+    at = end[after] - 1
+    held[after] = _has_newlines(values, at, at + LINE_REACH >= last[after], newlines[after])
+    return held
 
 
 def _has_newlines(values: np.ndarray, at: np.ndarray, is_border: np.ndarray, newlines: np.ndarray) -> np.ndarray:

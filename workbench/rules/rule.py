@@ -35,6 +35,10 @@ class Window:
 
 FILE = Window("file")
 
+NEAR_LINE_BYTES = 1024
+"""Most bytes that the window of `near` reaches to either side when it is in lines: a line of minified code, which may
+have megabytes, is no neighbourhood."""
+
 
 @dataclass(frozen=True, slots=True)
 class Near:

@@ -49,7 +49,8 @@ class NearText(_Strict):
     keywords: list[Annotated[str, StringConstraints(min_length=2, max_length=80)]] = Field(min_length=1)
     """Any one of them is enough; upper and lower case are the same."""
     window: Window = BytesText(bytes=200)
-    """How near: `file`, `{lines: n}` or `{bytes: n}`, before or after the match."""
+    """How near: `file`, `{lines: n}` or `{bytes: n}`, before or after the match. Lines reach 1,024 bytes at most: one of
+    minified code is no neighbourhood."""
 
 
 class FormatText(_Strict):
