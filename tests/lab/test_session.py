@@ -213,6 +213,8 @@ def test_explain_shows_the_lines_round_a_match(session: Session) -> None:
     session.edit("acme_token", must_match=["!"])
     rows = session.sweep("acme_pair").rows().iloc[0], session.compare().lost.iloc[0], session.near_misses().iloc[0]
     assert all(session.explain(row).excerpt for row in rows), "every table's rows can be explained"
+    lost = session.compare().lost.iloc[0]
+    assert lost["reason"] and lost["reason"] in repr(session.explain(lost)).splitlines()[0]
 
 
 def test_a_corpus_that_goes_away_is_a_sentence(session: Session, corpus: Path) -> None:

@@ -260,7 +260,7 @@ class RuleFiles:
             names = [n for f in files for n in _names(self._loaded([f], True))]
             problems = [str(f) for f in ruletests.run(loaded, only=names).failures]
         if problems:
-            raise RulesError([*problems, "nothing was saved"])
+            raise RulesError([*problems[:-1], f"{problems[-1]}\nnothing was saved"])  # which is no problem more
         return files
 
     def save(self, to: Path | str | None = None, *, replace: bool = False) -> list[Path]:

@@ -82,8 +82,10 @@ def asked(row: Row) -> Asked:
     edges = (
         zip(values["starts"], values["ends"], strict=True) if "starts" in values else [(values["start"], values["end"])]
     )
+    where = f"{values.get('repository')}/{values.get('path')}, line {values.get('line')}"
+    reason = values.get("reason")  # of a comparison, or of a near miss: there may be no candidate to speak of
     return Asked(str(values["blob_id"]), str(values["type"]), tuple(Span(int(a), int(b)) for a, b in edges),
-                 f"{values.get('repository')}/{values.get('path')}, line {values.get('line')}")
+                 f"{where}: {reason}" if isinstance(reason, str) and reason else where)
 
 
 def why(text: bytes, compiled: CompiledRules, masker: Masker, *, names: Sequence[str] = (), title: str = "",
