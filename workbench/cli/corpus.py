@@ -174,7 +174,8 @@ def _print_description(found: CorpusDescription) -> None:
     typer.echo(f"{found.name}: {found.made or 'no word of how it was made'}")
     blobs, locations = found.blobs, found.locations
     names = "repository or package" if found.repositories == 1 else "repositories or packages"
-    ratio = f", {found.compression:.1f} times smaller than the content" if found.compression else ""
+    # Of a tiny corpus the files' own frames are more than the content.
+    ratio = f", {found.compression:.1f} times smaller than the content" if (found.compression or 0) >= 1 else ""
     typer.echo(
         f"blobs      {blobs.rows:>12,}  {found.content_bytes / 1e6:>12,.1f} MB of content\n"
         f"           {counted(blobs.files, 'file')}, {counted(blobs.row_groups, 'row group')}, "
