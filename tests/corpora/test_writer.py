@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -172,6 +173,18 @@ def test_a_writer_that_is_killed_leaves_the_old_corpus_or_the_new_one(tmp_path: 
     assert stranger.exists() and not (tmp_path / journal.JOURNAL_NAME).exists()
     write(tmp_path, [b"new one"])
     assert set(contents(tmp_path)) == {*expected, b"new one"}
+
+
+@pytest.mark.parametrize("name", ["../kept.txt", "blobs/..", "{folder}/kept.txt", "blobs/../../kept.txt", "blobs/a\0b", 7])
+def test_a_journal_names_nothing_outside_its_corpus(tmp_path: Path, name: object) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text("not the corpus's")
+    write(tmp_path / "corpus", [b"one\n"])
+    named = name.format(folder=tmp_path) if isinstance(name, str) else name
+    for said in ([named], {"named": named}, named):
+        (tmp_path / "corpus" / journal.JOURNAL_NAME).write_text(json.dumps(said))
+        CorpusWriter(tmp_path / "corpus").close()
+    assert kept.exists() and contents(tmp_path / "corpus") == [b"one\n"]
 
 
 def test_a_full_disk_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

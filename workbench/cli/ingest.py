@@ -108,7 +108,8 @@ def add_table(
                                    "committed_at, url; a.b is a field of a struct. Known data sets need none."),
     ] = None,
     source: Annotated[str, typer.Option(help="What the contents are, in GitHub's words.")] = "content",
-    github: Annotated[bool, typer.Option("--github", help="The mapped repositories are GitHub's.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="The mapped repositories are GitHub's: with a revision, files have "
+                                                      "addresses.")] = False,
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Leave the contents in the files, which stand in the corpus's folder.")
     ] = False,

@@ -23,7 +23,7 @@ from workbench.corpora.skips import MISSING, SUBMODULE, UNREADABLE
 from workbench.corpora.writer import CorpusWriter
 
 _FIRST_CHUNK_CHANGES = 25_000
-_CHUNK_CHANGES = 100_000
+_CHUNK_CHANGES = 75_000
 """Changes in the first chunk, and at most: each has twice as many as the one before. Reading begins early so, and then
 finds more of what stands side by side in the packs."""
 _CHUNK_MESSAGE_BYTES = 32 << 20

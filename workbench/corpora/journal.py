@@ -11,7 +11,15 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, MANIFEST_NAME, CorpusFile, Manifest, sync_folder
+from workbench.corpora.manifest import (
+    BLOBS_FOLDER,
+    LOCATIONS_FOLDER,
+    MANIFEST_NAME,
+    CorpusFile,
+    Manifest,
+    is_corpus_path,
+    sync_folder,
+)
 
 JOURNAL_NAME = ".journal.json"
 
@@ -53,8 +61,8 @@ def clean(folder: Path, manifest: Manifest) -> None:
     except (OSError, ValueError):
         named = []  # the crash came while it was being written: no file had been named or deleted yet
     listed = _paths(manifest.files)
-    for path in named:
-        if path not in listed:
+    for path in named if isinstance(named, list) else ():
+        if is_corpus_path(path) and path not in listed:
             (folder / path).unlink(missing_ok=True)
     journal.unlink(missing_ok=True)
 

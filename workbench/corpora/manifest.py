@@ -186,6 +186,15 @@ def _read_document(root: Path) -> Any:
         raise CorpusError(f"{path}:{error.lineno}: not JSON: {error.msg}. Restore the manifest", path=path) from error
 
 
+def is_corpus_path(path: object) -> bool:
+    """Whether ``path`` is one that a corpus's file may have.
+
+    A corpus may come from someone else: it must not be able to name a file outside its own folder.
+    """
+    parts = PurePosixPath(path).parts if isinstance(path, str) and path.isprintable() else ()
+    return len(parts) == 2 and parts[0] in (BLOBS_FOLDER, LOCATIONS_FOLDER) and parts[1] != ".."
+
+
 _REQUIRED: Any = object()
 
 
@@ -212,9 +221,7 @@ def _corpus_file(item: Any, where: object) -> CorpusFile:
         raise CorpusError(f"{where}: Expected an object in 'files' but got {item!r}", path=where)
     item = dict(item)
     path = _take(item, "path", str, where)
-    parts = PurePosixPath(path).parts
-    # A manifest may come from someone else: it must not be able to name a file outside its own folder.
-    if len(parts) != 2 or parts[0] not in (BLOBS_FOLDER, LOCATIONS_FOLDER) or parts[1] == "..":
+    if not is_corpus_path(path):
         raise CorpusError(
             f"{where}: Expected '{BLOBS_FOLDER}/<file>' or '{LOCATIONS_FOLDER}/<file>' but got path={path!r}",
             path=where,
