@@ -49,6 +49,8 @@ NAMED_ABOVE = (
 """As :data:`TEXTS`, for a value whose own name is no provider's, or stands apart from it."""
 
 NAMES = {
+    "azure_cosmosdb_key_identifiable": "cosmos",
+    "azure_storage_account_key": "azure storage",
     "azure_openai_key": "azure openai",
     "hashicorp_vault_service_token": "vault",
     "ibm_cloud_iam_key": "ibm cloud",
