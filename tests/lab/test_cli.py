@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.lab.conftest import HOUSE_FILE
+from tests.lab.conftest import HOUSE_FILE, write_corpus
 from workbench.cli import app
 from workbench.errors import CorpusError, WorkbenchError
 from workbench.lab.server import prepare
@@ -46,6 +46,9 @@ def test_compare_takes_an_edit_or_another_folder(
     other.mkdir()
     (other / "acme.yaml").write_text(HOUSE_FILE.replace("{lines: 5}", "{lines: 9}"))
     moved = workbench("compare", corpus, "--rules", rules, "--after", other)
+    nothing = write_corpus(tmp_path / "nothing", {"a.txt": b"Nothing to see here.\n"})
+    none = workbench("compare", nothing, "acme_token", "--rules", rules, "--pattern", "acme_[A-Za-z0-9]{37}")
+    assert "0 gained, 0 lost, 0 kept" in none and "Empty" not in none
     assert "2 gained, 0 lost" in moved and "acme_pair" in moved and "acme_token" not in moved
     assert not [t for t in tokens(corpus) if t in tried + moved]
 

@@ -85,7 +85,8 @@ def compare(
         _edit(session, name, pattern, format, window)
         comparison = session.compare(name)
     typer.echo(repr(comparison))
-    typer.echo(comparison.summary.to_string(index=False))
+    if len(comparison.summary):
+        typer.echo(comparison.summary.to_string(index=False))
     _print_counts("why", (f"{r['outcome']} {r['type']}: {r['stage']}, {r['secrets']:,}"
                           for r in comparison.stages.to_dict("records")))
     for frame in (comparison.lost, comparison.gained):

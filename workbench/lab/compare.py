@@ -135,7 +135,8 @@ class Comparison:
         return tables.page(*parts)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": f"{self!r}\n{self.summary.to_string(index=False)}", "text/html": self._repr_html_()}
+        summary = f"\n{self.summary.to_string(index=False)}" if len(self.summary) else ""
+        return {"text/plain": f"{self!r}{summary}", "text/html": self._repr_html_()}
 
 
 def compare(before: LabScan, after: LabScan, differences: Differences, places: Places) -> Comparison:

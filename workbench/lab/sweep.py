@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workbench.charts import Picture
+from workbench.counting import counted
 from workbench.errors import UsageError
 from workbench.lab import sweepchart, tables
 from workbench.lab.advice import Advice, Outcome, from_gaps, from_labels
@@ -190,12 +191,14 @@ class Sweep:
 
     def changes(self, before: Window | str | int, after: Window | str | int, *, unit: WindowUnit = "bytes",
                 most: int = MOST_ROWS) -> Results:
-        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``. At
-        most
-        ``most``; the caption counts all."""
+        """The pairs that come (``enters``) or go (``leaves``) when the window moves from ``before`` to ``after``.
+
+        At most ``most``; the caption counts all.
+        """
         moved = self._moved(window_of(before, unit), window_of(after, unit), unit)
         frame = self._rows(moved.unit, moved.rows, most, change=np.where(moved.enters, "enters", "leaves"))
-        frame.caption = f"From {moved.before} to {moved.after}: {moved.come:,} distinct pairs come, {moved.gone:,} go"
+        come = f"{counted(moved.come, 'distinct pair')} {'comes' if moved.come == 1 else 'come'}"
+        frame.caption = f"From {moved.before} to {moved.after}: {come}, {moved.gone:,} go{'es' * (moved.gone == 1)}"
         return frame
 
     def count_changes(self, before: Window | str | int, after: Window | str | int, *,
