@@ -70,10 +70,15 @@ def test_a_kubernetes_secret_pairs_its_encoded_parts() -> None:
     assert {m["token"] for m in row["matches"]} == {sample("acme_id"), sample("acme_secret")}
 
 
-def test_an_encoded_credentials_file_pairs_inside_its_run() -> None:
-    text = base64.b64encode(b"id=" + sample("acme_id") + b"\nsecret=" + sample("acme_secret") + b"\n")
-    (row,) = scan_texts(RULES, text)
-    assert next(m["secret_type"] for m in row["matches"]) == "acme_id"
+@pytest.mark.parametrize("between", [b":", b" ", b"\n", b" = ", b"\nregion=eu-1\nsecret="])
+@pytest.mark.parametrize("lead", [b"", b"a/", b"abc/"])  # characters of base64 before the run shift its groups
+def test_an_encoded_credentials_file_pairs_inside_its_run(between: bytes, lead: bytes) -> None:
+    text = b"[x]\nid=" + sample("acme_id") + between + sample("acme_secret") + b"\nend\n"
+    (row,) = scan_texts(RULES, b"data: " + lead + base64.b64encode(text))
+    assert [p["pair_type"] for p in row["pairs"]] == ["acme_pair"]
+    id_, secret = row["matches"]
+    assert (id_["token"], secret["token"]) == (sample("acme_id"), sample("acme_secret"))
+    assert secret["is_base64_encoded"] and id_["end"] <= secret["start"]
 
 
 @pytest.mark.parametrize(("codec", "mark"), [("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")])

@@ -45,6 +45,14 @@ def test_every_stage_is_named() -> None:
         assert not any(good[9:30].decode() in line for line in lines), "a token stands in an explanation"
 
 
+def test_utf16_is_explained_where_its_text_says_it_stands() -> None:
+    good = make_sample(STAGES.rules.secret_types["acme_token"], 0, seed=1)
+    text = b"one line\n\nkey: " + good + b"\n"
+    for codec in ("utf-16-le", "utf-16-be"):
+        mark = "\ufeff".encode(codec)
+        assert masked_lines(mark + text.decode().encode(codec)) == masked_lines(text) != []
+
+
 def test_a_text_without_any_trigger_says_which_one_it_lacks() -> None:
     assert masked_lines(b"nothing") == ["no candidate: the text holds no trigger of any rule"]
     (line,) = masked_lines(b"nothing", types=("acme_token",))
@@ -53,7 +61,7 @@ def test_a_text_without_any_trigger_says_which_one_it_lacks() -> None:
 
 def test_pairs_and_near_misses_are_told(house: CompiledRules, filled: Callable[..., Filled]) -> None:
     lines = masked_lines(filled("{acme_id:a} {acme_secret:a}\n{acme_id:b}").content, house)
-    assert any(line.startswith("pair acme_pair: acme_id at 1:1 + acme_secret at 1:22, gap 1 bytes") for line in lines)
+    assert any(line.startswith("pair acme_pair: acme_id at 1:1 + acme_secret at 1:22, gap 1 byte, 0 lines") for line in lines)
     assert any("acme_id at 2:1 lacks acme_secret: it belongs to another pair" in line for line in lines)
 
 

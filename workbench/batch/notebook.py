@@ -85,8 +85,9 @@ def _execute(params: BatchParams, report: Path) -> None:
                 notebooks_folder() / NOTEBOOK, report, engine_name=_ENGINE, parameters=params.to_mapping(),
                 kernel_name="python3", progress_bar=False, log_output=False, stderr_file=sys.stderr,
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}}),
-                # Ending a kernel interrupts it, which it would log as an error of its own on the terminal.
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"])
+                # A kernel imports from the folder it runs in: in somebody's checked-out repository that would be their
+                # code. And ending one interrupts it, which it would log as an error of its own on the terminal.
+                extra_arguments=["--IPKernelApp.ignore_cwd=True", "--IPKernelApp.log_level=CRITICAL"])
     except OSError as error:
         if isinstance(error, WorkbenchError):
             raise
@@ -139,7 +140,7 @@ def _translated(name: str, text: str, report: Path) -> WorkbenchError:
     if name == "KeyboardInterrupt":
         return StoreError(f"The run was interrupted; {report} shows how far it got")
     if isinstance(kind, type) and issubclass(kind, WorkbenchError):
-        return kind(text.splitlines()) if kind is errors.RulesError else kind(text)
+        return kind(text.splitlines()[1:]) if kind is errors.RulesError else kind(text)
     return StoreError(f"The notebook stopped with {name}; {report} shows where")
 
 

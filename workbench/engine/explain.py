@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from workbench.counting import counted
 from workbench.engine.compiled import CompiledFormat, CompiledRules
 from workbench.engine.lines import Lines
 from workbench.engine.scan import blob_batch, scan_batches
 from workbench.engine.trace import Fate, Trace
+from workbench.engine.utf16 import Utf16Text, is_utf16
 from workbench.model import mask_token
 from workbench.rules import checks
 from workbench.rules.load import trigger_pattern
@@ -70,8 +72,11 @@ class Explanation:
 def explain(text: bytes, compiled: CompiledRules, *, types: tuple[str, ...] = ()) -> Explanation:
     """Explain one text. With ``types``, only those secret types, and also which of their triggers the text lacks.
 
-    Raises KeyError for a type the rule set does not have.
+    UTF-16 is explained in its UTF-8 form, as it is scanned: columns and gaps count the bytes of that. Raises KeyError for
+    a type the rule set does not have.
     """
+    if is_utf16(text[:4]):
+        text = Utf16Text(memoryview(text)).content
     unknown = [t for t in types if t not in compiled.rules.secret_types]
     if unknown:
         raise KeyError(unknown[0])
@@ -136,13 +141,17 @@ def _name(match: dict) -> str:
     return f"{match['secret_type']} at {match['start_line']}:{match['start_column']}"
 
 
+def _gap(found: dict) -> str:
+    return f"{counted(found['gap_bytes'], 'byte')}, {counted(found['gap_lines'], 'line')}"
+
+
 def _pairs(rows: list[dict], matches: list[dict], types: tuple[str, ...]) -> Iterator[str]:
     for pair in rows[0]["pairs"] if rows else ():
         members = [matches[k] for k in pair["parts"]]
         if types and not any(m["secret_type"] in types for m in members):
             continue
         yield (f"pair {pair['pair_type']}: {' + '.join(_name(m) for m in members)}, "
-               f"gap {pair['gap_bytes']} bytes, {pair['gap_lines']} lines")
+               f"gap {_gap(pair)}")
 
 
 _LIMITS = {
@@ -164,6 +173,6 @@ def _misses(rows: list[dict], matches: list[dict], types: tuple[str, ...]) -> It
         line = f"no pair {miss['pair_type']}: {_name(part)} lacks {miss['missing_type']}: {_LIMITS[miss['limit']]}"
         if miss["closest"] is not None:
             line += f" (closest at {matches[miss['closest']]['start_line']}:"
-            line += f"{matches[miss['closest']]['start_column']}, gap {miss['gap_bytes']} bytes, {miss['gap_lines']} lines"
+            line += f"{matches[miss['closest']]['start_column']}, gap {_gap(miss)}"
             line += f", {miss['exceeded_by']} beyond the limit)" if miss["exceeded_by"] is not None else ")"
         yield line

@@ -234,11 +234,12 @@ class BlobMatcher:
             for fmt in formats:
                 self._search(fmt, regions, claimed)
                 if secret_type in self._compiled.base64_types and any(m.is_base64_encoded for m in claimed):
-                    self._search_encoded(fmt, regions)
+                    self._search_encoded(fmt, regions, claimed)
         return self._resolve()
 
-    def _search_encoded(self, fmt: CompiledFormat, regions: Iterable[Region]) -> None:
-        """A part whose partner stands encoded may stand encoded too: whole runs of base64 that decode to it."""
+    def _search_encoded(self, fmt: CompiledFormat, regions: Iterable[Region], claimed: list[Match]) -> None:
+        """A part whose partner stands encoded may stand encoded too: in a run of base64 of its own, or in its partner's,
+        as a whole credentials file is encoded."""
         for low, high in regions:
             position, stop = max(0, low - fmt.reach), min(len(self._blob), high + 2 * fmt.reach)
             while (found := _BASE64_RUN.search(self._blob, position, stop)) is not None:
@@ -246,9 +247,30 @@ class BlobMatcher:
                 if start > high:
                     break
                 position = end
-                run = whole_run(self._blob, start, end)
-                if end >= low and fmt.here.match(memoryview(run.text.rstrip(b"\n"))):
-                    self._judge_decoded(fmt, run, 0)
+                if end >= low:
+                    self._judge_run(fmt, self._run(start, end, claimed), claimed)
+
+    def _run(self, start: int, end: int, claimed: list[Match]) -> Run:
+        """The run of base64 ``[start, end)`` decoded: from its first character, or as a partner in it was."""
+        run = whole_run(self._blob, start, end)
+        inside = next((m.token for m in claimed if m.is_base64_encoded and start <= m.start < end), None)
+        if inside is not None and inside not in run.text:
+            shifted = (whole_run(self._blob, start + k, end) for k in range(1, 4))
+            run = next((r for r in shifted if inside in r.text), run)
+        return run
+
+    def _judge_run(self, fmt: CompiledFormat, run: Run, claimed: list[Match]) -> None:
+        text, position = memoryview(run.text), 0
+        while (found := fmt.whole.search(text, position, len(text))) is not None:
+            self._spend(_WORK_A_CANDIDATE + found.end() - position)
+            first, last = found.span(fmt.group)
+            start, end = run.span(first, last)
+            position = found.start() + 1
+            if any(m.start < end and start < m.end for m in claimed):
+                self._note(fmt, "claimed", start, end)
+            elif self._judge(fmt, start, end, decoded=bytes(text[first:last])):
+                position = max(position, last)
+        self._spend(len(text) - position)
 
     def _grown(self, spans: list[tuple[int, int]], window: Window) -> list[Region]:
         """The spans grown by a window: the first byte where a partner may end and the last where one may start."""
