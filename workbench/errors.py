@@ -119,3 +119,8 @@ class PlaceTaken(ExportError, UsageError):
     """What stands where an export is to go is not an earlier export, and is left as it is."""
 
     exit_code = ExitCode.USAGE
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says in its first line, without the full stop: a sentence follows. Arrow and DuckDB say more."""
+    return str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__

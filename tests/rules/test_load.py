@@ -155,6 +155,7 @@ def test_a_form_error_is_one_line_in_plain_words(change: str, told: str) -> None
     [
         ("acme_(?=x)[a-z]{30}", "look-around", "before, after, must_match"),
         (r"acme_(a)\\1[a-z]{30}".replace("\\\\", "\\"), "a back-reference", "write out what it stands for"),
+        ("acme_[[:alpha:]]{30}", "a POSIX class", "A-Za-z for"),
         ("acme_[a-z", "an unterminated class at position 5", "close it with ]"),
         ("acme_[a-z]*+xyz", "a possessive repeat", "without its last +"),
         ("acme_[a-z]{1001}", "repeats that come to more than RE2's limit of 1000", "two beside each other"),

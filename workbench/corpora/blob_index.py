@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from workbench.errors import CorpusError
+from workbench.errors import CorpusError, first_line
 
 _ROWS_AT_ONCE = 1 << 18
 
@@ -29,7 +29,7 @@ def blob_id_digits(path: Path) -> Iterator[memoryview]:
                     raise ValueError("Expected 40 hex digits in each row of blob_id but got another length or a null")
                 yield memoryview(ids.buffers()[2])[offsets[0] : offsets[-1]]
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise CorpusError(f"{path}: the blob ids cannot be read: {error}. Run `workbench corpus verify`",
+        raise CorpusError(f"{path}: the blob ids cannot be read: {first_line(error)}. Run `workbench corpus verify`",
                           path=path) from error
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from workbench.corpora.manifest import ContentIn
 from workbench.corpora.table_rows import as_bytes, value_of
 from workbench.corpora.tables import CONTENT, Column, TableMap, resolve
-from workbench.errors import CorpusError, UsageError
+from workbench.errors import CorpusError, UsageError, first_line
 from workbench.schemas import BLOBS
 
 INDEX = pa.schema(
@@ -46,7 +46,7 @@ def check_foreign(root: Path, content_in: ContentIn) -> None:
         with pq.ParquetFile(path, pre_buffer=False) as parquet:
             _column(content_in, parquet.schema_arrow)
     except (pa.ArrowException, OSError, UsageError) as error:
-        raise CorpusError(f"{path}: cannot be read as it was indexed: {error}. {again}", path=path) from error
+        raise CorpusError(f"{path}: cannot be read as it was indexed: {first_line(error)}. {again}", path=path) from error
 
 
 class ForeignReader:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from workbench.corpora.paths import PATH_CLASS, with_path_class
-from workbench.errors import CorpusError
+from workbench.errors import CorpusError, first_line
 from workbench.schemas import LOCATIONS
 
 LOCATION_COLUMNS = LOCATIONS.append(PATH_CLASS)
@@ -41,8 +41,7 @@ def location_batches(
         try:
             yield from map(_as_locations, read(path))
         except (pa.ArrowException, duckdb.Error, OSError, KeyError) as error:
-            reason = str(error).splitlines()[0]
-            raise CorpusError(f"{path}: the locations cannot be read: {reason}. Run `workbench corpus verify`",
+            raise CorpusError(f"{path}: the locations cannot be read: {first_line(error)}. Run `workbench corpus verify`",
                               path=path) from error
 
 

@@ -22,7 +22,7 @@ from workbench.corpora.locations import LOCATION_COLUMNS, location_batches
 from workbench.corpora.manifest import ContentIn, CorpusFile, Manifest
 from workbench.corpora.pages import has_plain_pages, plain_pages
 from workbench.corpora.shape import as_blobs, check_footer, wrong_blob_id
-from workbench.errors import CorpusError, ShardError, UsageError
+from workbench.errors import CorpusError, ShardError, UsageError, first_line
 from workbench.model import BlobId, ShardId
 from workbench.schemas import BLOBS, LOCATIONS
 
@@ -125,7 +125,7 @@ class Corpus:
                         ids = batch.column(0).cast(pa.string())
                         found.append(ids.filter(pc.is_in(ids, value_set=blob_ids)))
             except (pa.ArrowException, OSError, KeyError) as error:
-                raise CorpusError(f"{path}: the blob ids cannot be read: {error}. Run `workbench corpus verify`",
+                raise CorpusError(f"{path}: the blob ids cannot be read: {first_line(error)}. Run `workbench corpus verify`",
                                   path=path) from error
         return pc.unique(pa.concat_arrays(found)) if found else pa.array([], pa.string())
 
@@ -221,7 +221,7 @@ def read_batches(
                     yield blobs
     except (pa.ArrowException, OSError, KeyError, IndexError) as error:
         raise ShardError(
-            f"Shard {shard.shard_id} of {shard.path} (row groups {shard.first}-{shard.last}) cannot be read: {error}. "
+            f"Shard {shard.shard_id} of {shard.path} (row groups {shard.first}-{shard.last}) cannot be read: {first_line(error)}. "
             "Run `workbench corpus verify` and copy the file again",
             shard_id=shard.shard_id,
         ) from error

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from workbench.corpora.foreign import INDEX, check_foreign
 from workbench.corpora.manifest import CorpusFile
-from workbench.errors import CorpusError
+from workbench.errors import CorpusError, first_line
 from workbench.schemas import BLOBS, LOCATIONS
 
 _ID_DIGITS = 40
@@ -34,7 +34,7 @@ def check_footer(path: Path, file: CorpusFile, schema: pa.Schema) -> pq.FileMeta
         with pq.ParquetFile(path, pre_buffer=False) as parquet:
             footer, found = parquet.metadata, parquet.schema_arrow
     except (pa.ArrowException, OSError) as error:
-        raise CorpusError(f"{path}: not a whole Parquet file: {error}. Copy the file again", path=path) from error
+        raise CorpusError(f"{path}: not a whole Parquet file: {first_line(error)}. Copy the file again", path=path) from error
     if footer.num_rows != file.rows:
         raise CorpusError(f"{path}: Expected {file.rows} rows but got {footer.num_rows}. Copy the file again",
                           path=path)

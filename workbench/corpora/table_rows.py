@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workbench.corpora.tables import CONTENT, Column, is_list
-from workbench.errors import CorpusError
+from workbench.errors import CorpusError, first_line
 
 _STREAM_BUFFER_BYTES = 1 << 20
 _PIECE_BYTES = 16 << 20
@@ -50,7 +50,7 @@ def open_table(path: Path) -> pq.ParquetFile:
     except MemoryError:
         raise
     except _UNREADABLE as error:
-        message = f"{path}: not a whole Parquet file: {_first_line(error)}. Copy it again"
+        message = f"{path}: not a whole Parquet file: {first_line(error)}. Copy it again"
         raise CorpusError(message, path=path) from error
 
 
@@ -71,7 +71,7 @@ def read_rows(parquet: pq.ParquetFile, columns: dict[str, Column], path: Path) -
     except MemoryError:  # one of Arrow's, too
         raise
     except _UNREADABLE as error:
-        raise CorpusError(f"{path}: damaged: {_first_line(error)}. Copy it again", path=path) from error
+        raise CorpusError(f"{path}: damaged: {first_line(error)}. Copy it again", path=path) from error
 
 
 def value_of(batch: pa.RecordBatch, column: Column) -> pa.Array:
@@ -162,8 +162,3 @@ def _microseconds(text: bytes) -> int | None:
     except ValueError:
         return None
     return (time.replace(tzinfo=time.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
-
-
-def _first_line(error: BaseException) -> str:
-    """What Arrow says, without the full stop: a sentence follows."""
-    return str(error).splitlines()[0].rstrip(". ") if str(error) else type(error).__name__

@@ -20,7 +20,7 @@ from workbench.corpora.manifest import BLOBS_FOLDER, LOCATIONS_FOLDER, CorpusFil
 from workbench.corpora.reader import BATCH_BYTES, Shard, read_batches
 from workbench.corpora.shape import check_footer
 from workbench.corpora.writer import blob_id_of
-from workbench.errors import CorpusError, ShardError
+from workbench.errors import CorpusError, ShardError, first_line
 from workbench.model import SOURCES, ShardId
 from workbench.schemas import BLOBS, LOCATIONS
 
@@ -167,7 +167,7 @@ class _Verification:
                 for group in range(parquet.num_row_groups):  # the other columns, for whether they can be read
                     parquet.read_row_group(group, use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            self._problem(file.path, f"cannot be read: {error}")
+            self._problem(file.path, f"cannot be read: {first_line(error)}")
         if orphans:
             self._problem(file.path, f"{orphans} locations are of blobs that the corpus does not have")
         if unknown:

@@ -244,6 +244,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("got a conditional group", "a conditional group", "write its two cases as alternatives, with |"),
     ("got an atomic group", "an atomic group", "write a plain group, (?:…)"),
     ("got a possessive repeat", "a possessive repeat", "write the repeat without its last +"),
+    ("POSIX class", "a POSIX class", "write its characters out, as A-Za-z for [:alpha:]"),
     ("ASCII", "characters that are not ASCII", "write other bytes as \\xNN inside a class"),
     ("option modifiers", "global option modifiers", "write (?i:…) round the part it is for"),
     ("unterminated character set", "an unterminated class", "close it with ]"),

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from re import _constants as sre  # the parser's node names; stable since 3.11, where ``sre_parse`` moved here
 from re import _parser
+
+_POSIX_CLASS = re.compile(
+    r"\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word|xdigit):\]")
 
 UNBOUNDED = 1 << 30
 """Length of a pattern that has no upper bound, in bytes."""
@@ -170,6 +174,9 @@ def parse(pattern: str) -> Node:
     """
     if not pattern.isascii():
         raise PatternError("Expected an ASCII pattern; write other bytes as \\xNN inside a class")
+    posix = _POSIX_CLASS.search(pattern)
+    if posix is not None:  # to Python it would be a class of its letters
+        raise PatternError("Expected no POSIX class but got one", position=posix.start())
     try:
         # RE2 spells the end of the text \z, Python \Z.
         tree = _parser.parse(pattern.replace(r"\z", r"\Z"))
