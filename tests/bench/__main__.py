@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 SHARED = HERE.parent.parent.parent / "shared" / "corpora" / "commits-large"
 BENCHES = {"scan": engine.scan_against_decode, "threads": engine.one_thread_against_two,
            "doubled": engine.twice_the_rules, "pairing": engine.pairing, "batch": whole.batch_against_decode,
-           "lab_dry_run": lab.dry_run_against_decode, "lab_small": lab.small_dry_run, "lab_open": lab.opening,
-           "lab_sweep": lab.sweep}
+           "lab_dry_run": lab.dry_run_against_decode, "lab_small": lab.small_dry_run, "lab_sampled": lab.sampled_dry_run,
+           "lab_open": lab.opening, "lab_sweep": lab.sweep}
 
 
 def processor() -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from tests.bench import engine
 from workbench.corpora.reader import Corpus
+from workbench.corpora.sample import sample
 from workbench.lab import Session
 from workbench.lab.candidates import Candidates
 from workbench.lab.frames import Flat, flatten
@@ -34,6 +35,7 @@ RULE = "aws_access_key"
 
 EDITS = ({"window": "5 lines"}, {"window": "200 bytes"}, {"window": "file"})
 GAPS = 100_000
+SAMPLED_BLOBS = 10_000  # what the command draws by itself
 MOVES = ("0 lines", "20 lines", "50000 bytes")
 SMALL = Path(__file__).parent.parent.parent.parent / "shared" / "corpora" / "commits-small"
 
@@ -100,6 +102,27 @@ def small_dry_run(_: Path) -> dict:
         }
 
 
+def sampled_dry_run(corpus: Path) -> dict:
+    """The same on a sample of commits-large, as ``workbench corpus sample`` draws it for authoring."""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "sample"
+        started = time.perf_counter()
+        sample(corpus, drawn, blobs=SAMPLED_BLOBS)
+        drawing = time.perf_counter() - started
+        session = Session(drawn, threads=2)
+        session.masker()
+        edits = _in_a_circle(EDITS)
+
+        def dry_run() -> None:
+            session.edit(RULE, **next(edits))
+            session._candidates = Candidates(session.corpus)
+            session.dry_run(RULE)._repr_html_()
+
+        return {"blobs": SAMPLED_BLOBS, "content_bytes": session.corpus.manifest.content_bytes,
+                "sample_seconds": round(drawing, 3), "edit_and_dry_run_seconds": median_s(dry_run, 9),
+                "first_in_a_session_seconds": _first(drawn)}
+
+
 def opening(corpus: Path) -> dict:
     """A session opened in a fresh process, with the shipped rules kept from before and without; imports are apart."""
     code = ("import time; t = time.perf_counter(); from workbench.lab import Session; a = time.perf_counter(); "
@@ -117,7 +140,7 @@ def opening(corpus: Path) -> dict:
 
 
 def sweep(corpus: Path) -> dict:
-    """Every window of 100,000 pairs, in bytes and in lines.
+    """Every window of 100,000 pairs, in bytes and in lines; ``gaps`` counts all there could be.
 
     ``gaps_seconds`` finds, once, from which window on each pair stands; from then on ``sweep_seconds`` makes the
     curves and the advice; ``first_seconds`` is both, what an author waits for after the scan; ``move_seconds`` is all
@@ -146,12 +169,20 @@ def sweep(corpus: Path) -> dict:
 
         made = gaps()
         slider = WindowSlider(made)
-        out[name] = {"pairs": made.at("file")["pairs"], "intervals": len(made.standing["bytes"]),
+        out[name] = {"gaps": _gaps(flat), "pairs": made.at("file")["pairs"], "intervals": len(made.standing["bytes"]),
                      "gaps_seconds": median_s(gaps), "sweep_seconds": median_s(lambda m=made: curves(m)),
                      "first_seconds": median_s(lambda g=gaps: curves(g()), 15),
                      "move_seconds": {f"file to {to}": median_s(lambda s=slider, to=to: _move(s, to)) for to in MOVES},
                      "processor_seconds": {"gaps": _processor_s(gaps), "sweep": _processor_s(lambda m=made: curves(m))}}
     return out
+
+
+def _gaps(flat: Flat) -> int:
+    """Combinations of a part of each side in a blob."""
+    blobs, sides = (flat.matches.column(n).combine_chunks().dictionary_encode().indices.to_numpy()
+                    for n in ("blob_id", "secret_type"))
+    counts = np.bincount(blobs * 2 + sides).reshape(-1, 2)
+    return int(counts.prod(axis=1).sum())
 
 
 def _move(slider: WindowSlider, to: str) -> None:
