@@ -104,7 +104,8 @@ class Secret:
 def mask_token(token: bytes) -> str:
     """A token as people may see it: up to 4 leading characters, its length, nothing else.
 
-    At most a quarter of the token is shown, so a short one shows less.
+    At most a quarter of the token is shown, so a short one shows less, and all of it on one line: a candidate that a
+    pattern refused may hold anything.
     """
     shown = token[: min(4, len(token) // 4)].decode("ascii", errors="replace")
-    return f"{shown}{MASK}({len(token)})"
+    return f"{''.join(c if c.isprintable() else '·' for c in shown)}{MASK}({len(token)})"

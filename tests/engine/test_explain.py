@@ -13,6 +13,7 @@ from workbench.engine.canary import check_canary
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.explain import explain
 from workbench.errors import CanaryMissed
+from workbench.model import mask_token
 from workbench.rules.samples import make_sample, spoil_checksum
 from workbench.rules.testtext import Filled
 
@@ -90,3 +91,8 @@ secrets:
     with pytest.raises(CanaryMissed) as caught:
         check_canary(compiled, seed=1)
     assert caught.value.missed == ("blind_token (v1)",)
+
+
+def test_what_is_shown_of_a_candidate_stands_in_one_line() -> None:
+    """One that a pattern refused may begin with anything, such as what moves a terminal's cursor."""
+    assert mask_token(b"\n\x1b[1" + b"x" * 20) == "··[1…(24)"
