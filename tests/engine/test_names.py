@@ -43,3 +43,28 @@ def two() -> CompiledRules:
 def test_a_token_is_whose_its_statement_says(two: CompiledRules, text: bytes, found: list[str]) -> None:
     rows = scan_texts(two, text)
     assert sorted(m["secret_type"] for row in rows for m in row["matches"]) == found
+
+
+PREFIXED = r"""
+provider: Hornet
+secrets:
+  - {type: hornet_key, name: Hornet Key, formats: [{pattern: 'hnt_[0-9a-z]{36}', checksum: crc32_base62_body}]}
+"""
+BARE = r"""
+provider: Busy Bee
+secrets:
+  - {type: bee_key, name: Bee Key, formats: [{pattern: '[0-9a-z_]{40}', near: {keywords: [busybee]}, placeholders: keep}]}
+"""
+
+
+def test_a_bare_token_with_the_prefix_of_another_type_is_nobodys() -> None:
+    rules = rule_set(check_sources([("bee.yaml", BARE), ("hornet.yaml", PREFIXED)]))
+    wrong_checksum, bare = b"hnt_" + HASH + b"0123", b"htn_" + HASH + b"0123"
+    for ours in (rules, rules.subset(["bee_key"])):  # a rule alone finds what it finds among the others
+        rows = scan_texts(CompiledRules(ours), b"busybee: " + wrong_checksum, b"busybee: " + bare)
+        assert [row["blob_id"] for row in rows] == ["1"]
+
+
+def test_a_rule_alone_knows_the_providers_of_the_whole_set(two: CompiledRules) -> None:
+    text = b"BUSYBEE_ID=7\nWASP_WORKS_KEY=" + HASH
+    assert scan_texts(two, text) == scan_texts(CompiledRules(two.rules.subset(["bee_key"])), text) == []

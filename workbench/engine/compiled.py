@@ -154,11 +154,19 @@ class CompiledRules:
         self.base64_types = frozenset(s.type for s in rules.secret_types.values() if s.base64)
         self.rule_of = rules.rule_of()
         self.provider_of = {s.type: s.provider for s in rules.secret_types.values()}
-        self.names = Names(self.provider_of.values())
+        self.names = Names(rules.providers)
+        self._heads = _by_length(rules.heads)
         self.places, self._allowed = found.places, found.allowed
         self._has_beside = ~found.allowed.all(axis=(1, 2))
         self._databases = found.databases
         self.sieve = Sieve([(f.format, f.bearings) for f in self.formats], found.targets, found.lengths)
+
+    def is_foreign(self, fmt: CompiledFormat, token: bytes) -> bool:
+        """Whether a token that only a name near it tells of starts as the tokens of another type do: a key with that
+        type's wrong checksum is nobody's."""
+        if fmt.search != "near" or fmt.head:
+            return False
+        return any(token[:size] in heads for size, heads in self._heads.items())
 
     def scratch(self) -> list[hyperscan.Scratch]:
         """Working memory for one scanning thread."""
@@ -201,6 +209,10 @@ class CompiledRules:
 
     def __reduce__(self) -> object:
         raise TypeError("Compiled rules are not pickled: compile them again from the rule set and compare hashes")
+
+
+def _by_length(heads: frozenset[bytes]) -> dict[int, frozenset[bytes]]:
+    return {size: frozenset(h for h in heads if len(h) == size) for size in sorted({len(h) for h in heads})}
 
 
 def _by_type(formats: list[CompiledFormat], search: Search) -> dict[str, list[CompiledFormat]]:

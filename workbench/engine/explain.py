@@ -29,6 +29,7 @@ _STAGES = {
     "placeholder": "dropped by placeholder: it looks made up",
     "entropy": "dropped by min_entropy: too regular",
     "near": "dropped by near: none of the keywords stands in the window, or its own statement names another provider",
+    "foreign": "dropped: it starts as the tokens of another type do, and so it is of that type or of none",
     "overlap": "dropped by overlap: a match of the same type has its bytes",
     "claimed": "dropped: a surer part of the same rule has its bytes",
     "match": "matches",

@@ -301,6 +301,8 @@ class BlobMatcher:
         stage = fmt.refusal(decoded or bytes(self._blob[start:end]))
         if stage is None and fmt.near is not None and not self._is_near(fmt, start, end):
             stage = "near"
+        if stage is None and self._compiled.is_foreign(fmt, decoded or bytes(self._blob[start:end])):
+            stage = "foreign"
         if stage is not None:
             self._note(fmt, stage, start, end)  # type: ignore[arg-type]
             return False

@@ -14,6 +14,7 @@ Stage = Literal[
     "before", "pattern", "after",
     "must_match", "must_not_match", "checksum", "placeholder", "entropy",
     "near",  # no keyword in reach, or the token's own statement names another provider
+    "foreign",  # it starts as the tokens of another type do
     "overlap",  # another match of the type has its bytes
     "claimed",  # a surer part of the same rule has its bytes
     "match",

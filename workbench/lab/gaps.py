@@ -73,7 +73,7 @@ class Standing:
 def at_file(rules: RuleSet, name: str) -> RuleSet:
     """The rule set with the window of the pair ``name`` set to the whole file."""
     pairs = [replace(p, window=Window("file")) if n == name else p for n, p in rules.pairs.items()]
-    return build(rules.secret_types.values(), pairs)
+    return build(rules.secret_types.values(), pairs, among=rules)
 
 
 class PairParts:

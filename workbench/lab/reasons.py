@@ -22,6 +22,7 @@ MEANING: dict[str, str] = {
     "entropy": "it is too regular for `min_entropy`",
     "near": "none of the keywords stands near",
     "overlap": "another match of the type has its bytes",
+    "foreign": "it starts as the tokens of another type do",
     "claimed": "a surer part of the same rule has its bytes",
     "match": "it is a match",
 }

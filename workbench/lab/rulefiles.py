@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,17 @@ class RuleFiles:
 
         Raises UsageError for a name that no file has, RulesError for problems of the files it needs.
         """
-        rules = load.rule_set(self._closure(self.file_of(name, edited=edited), edited))
+        rules = self._among_all(load.rule_set(self._closure(self.file_of(name, edited=edited), edited)))
         return rules.subset([rules.rule_of()[name]])
+
+    def _among_all(self, rules: RuleSet) -> RuleSet:
+        """These rules with the providers and prefixes of all files beside them, as in a scan with all. Waits for the
+        background reading; where other files have problems these rules are by themselves."""
+        try:
+            whole = self._whole.result()
+        except RulesError:
+            return rules
+        return replace(rules, providers=rules.providers | whole.providers, heads=rules.heads | whole.heads)
 
     def whole(self) -> RuleSet:
         """All rules, with edits. Waits for the background reading. Raises RulesError."""

@@ -7,6 +7,7 @@ changed since. An interrupted question leaves the session as it was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -262,7 +263,9 @@ class Session:
         sets = [self.files.rule(n) for n in names]
         types = {s.type: s for r in sets for s in r.secret_types.values()}
         pairs = {p.type: p for r in sets for p in r.pairs.values()}
-        return build(types.values(), pairs.values())
+        together = build(types.values(), pairs.values())
+        return replace(together, providers=frozenset().union(*(r.providers for r in sets)),
+                       heads=frozenset().union(*(r.heads for r in sets)))
 
     def _edited(self) -> str:
         changed = self.files.changed()

@@ -29,7 +29,7 @@ Outcome = Literal["found", "made_up", "missed", "quiet", "flagged", "uncovered"]
 
 # How far a candidate came, from the first stage to the last: the furthest says why a text was missed.
 _STAGES = ("trigger", "before", "pattern", "after", "must_match", "must_not_match", "checksum", "placeholder", "entropy",
-           "near", "claimed", "overlap", "match")
+           "near", "foreign", "claimed", "overlap", "match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def without_made_up_checks(rules: RuleSet) -> RuleSet:
     """The rules without checksums and placeholder checks: what they find beyond ``rules`` failed nothing else."""
     types = [replace(s, formats=tuple(replace(f, checksum=None, drop_placeholders=False) for f in s.formats))
              for s in rules.secret_types.values()]
-    return build(types, rules.pairs.values())
+    return build(types, rules.pairs.values(), among=rules)
 
 
 def _scan(examples: Sequence[Example], compiled: CompiledRules) -> Iterator[tuple[list[dict], list[Fate]]]:

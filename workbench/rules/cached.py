@@ -70,7 +70,8 @@ def _key(texts: Iterable[bytes]) -> str:
 
 def _to_json(rules: r.RuleSet) -> dict[str, Any]:
     return {"types": [astuple(s) for s in rules.secret_types.values()], "pairs": [astuple(p) for p in rules.pairs.values()],
-            "rules": [astuple(rule) for rule in rules.rules.values()], "hash": rules.hash}
+            "rules": [astuple(rule) for rule in rules.rules.values()], "hash": rules.hash,
+            "providers": sorted(rules.providers), "heads": sorted(h.decode("latin-1") for h in rules.heads)}
 
 
 def _from_json(data: dict[str, Any]) -> r.RuleSet:
@@ -79,7 +80,8 @@ def _from_json(data: dict[str, Any]) -> r.RuleSet:
     pairs = [_pair(row) for row in data["pairs"]]
     rules = [r.Rule(name, provider, tuple(of_types), tuple(of_pairs), RuleHash(digest))
              for name, provider, of_types, of_pairs, digest in data["rules"]]
-    return r.RuleSet({s.type: s for s in types}, {p.type: p for p in pairs}, {x.name: x for x in rules}, data["hash"])
+    return r.RuleSet({s.type: s for s in types}, {p.type: p for p in pairs}, {x.name: x for x in rules}, data["hash"],
+                     frozenset(data["providers"]), frozenset(h.encode("latin-1") for h in data["heads"]))
 
 
 def _secret_type(row: list[Any]) -> r.SecretType:

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from workbench.model import RuleHash
 from workbench.rules import text as t
+from workbench.rules.pattern import literal_prefix, parse
 
-MEANING = 2
+MEANING = 3
 """Version of what rules mean; raised when the engine finds other things with the same rule text."""
 
 WindowUnit = Literal["file", "lines", "bytes"]
@@ -109,6 +110,10 @@ class RuleSet:
     pairs: Mapping[str, Pair]
     rules: Mapping[str, Rule]
     hash: str
+    providers: frozenset[str] = frozenset()
+    heads: frozenset[bytes] = frozenset()
+    """``providers`` and ``heads`` are those of the set that this one was cut from: what tokens of the others start with, as
+    a prefix does (``glpat-``, ``sk_live_``, ``hvs.``). What a rule finds does not depend on which others are scanned."""
 
     def subset(self, rules: Iterable[str]) -> RuleSet:
         """The rule set of these rules alone. Raises KeyError for a rule it does not hold."""
@@ -116,7 +121,7 @@ class RuleSet:
         types = {name for r in chosen for name in r.secret_types}
         pairs = {name for r in chosen for name in r.pairs}
         return build([s for n, s in self.secret_types.items() if n in types],
-                     [p for n, p in self.pairs.items() if n in pairs])
+                     [p for n, p in self.pairs.items() if n in pairs], among=self)
 
     def part_types(self) -> frozenset[str]:
         """Secret types that alert only inside a pair."""
@@ -146,8 +151,17 @@ def _rule_hash(types: list[SecretType], pairs: list[Pair]) -> RuleHash:
     return RuleHash(_digest(meaning))
 
 
-def build(secret_types: Iterable[SecretType], pairs: Iterable[Pair]) -> RuleSet:
-    """A rule set of validated types and pairs; pairs that share a part make one rule together."""
+_SHORTEST_PREFIX = 4
+
+
+def _prefixes(types: Iterable[SecretType]) -> frozenset[bytes]:
+    heads = {literal_prefix(parse(f.pattern)) for s in types for f in s.formats}
+    return frozenset(h for h in heads if len(h) >= _SHORTEST_PREFIX and h[-1:] in (b"_", b"-", b"."))
+
+
+def build(secret_types: Iterable[SecretType], pairs: Iterable[Pair], *, among: RuleSet | None = None) -> RuleSet:
+    """A rule set of validated types and pairs; pairs that share a part make one rule together. ``among`` is the set that
+    they were cut from."""
     types = {s.type: s for s in sorted(secret_types, key=lambda s: s.type)}
     by_pair = {p.type: p for p in sorted(pairs, key=lambda p: p.type)}
     group: dict[str, str] = {}
@@ -168,7 +182,9 @@ def build(secret_types: Iterable[SecretType], pairs: Iterable[Pair]) -> RuleSet:
                            tuple(p.type for p in own), _rule_hash(members[name], own))
     flags = [[s.type, s.provider, s.partner, s.user] for s in types.values()]
     flags += [[p.type, p.provider, p.partner, p.user] for p in by_pair.values()]
-    return RuleSet(types, by_pair, rules, _digest([[r.hash for r in rules.values()], flags]))
+    providers = among.providers if among else frozenset(s.provider for s in types.values())
+    heads = among.heads if among else _prefixes(types.values())
+    return RuleSet(types, by_pair, rules, _digest([[r.hash for r in rules.values()], flags]), providers, heads)
 
 
 def _window(text: t.Window) -> Window:

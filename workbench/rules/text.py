@@ -44,7 +44,8 @@ Window = Literal["file"] | LinesText | BytesText
 
 class NearText(_Strict):
     """Words that must stand near a match. They do not count for a token whose own statement (its line, from the last comma,
-    semicolon or bracket on) names another provider."""
+    semicolon or bracket on) names another provider, nor for one without a prefix of its own that starts with that of
+    another type."""
 
     keywords: list[Annotated[str, StringConstraints(min_length=2, max_length=80)]] = Field(min_length=1)
     """Any one of them is enough; upper and lower case are the same."""
