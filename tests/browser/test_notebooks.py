@@ -70,8 +70,9 @@ def test_a_window_is_tuned_with_the_slider(place: str, server: Server, page: Pag
     expect(window).to_have_text("window: 0 lines")
     page.keyboard.press("ArrowRight")
     expect(window).to_have_text(re.compile(r"window: [1-9]\d* lines"))
-    expect(rows.first).to_contain_text("leaves")
-    expect(page.locator(".wbs-stale")).to_have_count(0)
+    expect(page.locator(".wbs-stale")).to_have_count(0)  # until then the rows are of the window before
+    expect(page.locator(".wbs-caption")).to_have_text(re.compile(r"From file to [1-9]\d* lines: .* go"))
+    expect(rows.filter(has_text="leaves").first).to_be_visible()
     assert (pairs.text_content(), cursor.get_attribute("x1")) != suggested[:2]
     page.screenshot(path=tmp_path / "window.png")
     assert notebook.unreadable() == []
