@@ -14,7 +14,7 @@ help:
 	@echo "make bench      measure speed and memory (tests/bench/README.md)"
 	@echo "make lint       ruff"
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml workbench/engine/_repeats.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@

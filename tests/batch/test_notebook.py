@@ -135,19 +135,18 @@ secrets:
 def test_a_stopped_batch_is_told_as_it_ended_and_the_next_one_ends_the_work(
         tmp_path: Path, rules_folder: Path, add_to: Callable[..., None], how: signal.Signals, status: str) -> None:
     """A terminal interrupts, a scheduler terminates, and a machine out of memory kills."""
-    for file in range(40):  # a transaction each, so that there is time to stop it in
+    for file in range(40):
         add_to(tmp_path / "corpus", 6, first=6 * file)
     store = Store(tmp_path / "alerts.duckdb")
     flags = ["batch", str(tmp_path / "corpus"), "--rules", str(rules_folder), "--store", str(store.path)]
     batch = subprocess.Popen([sys.executable, "-m", "workbench", *flags], stderr=subprocess.PIPE, text=True)
     reader = StoreReader(store.path)
-    while not reader.runs().num_rows:
-        assert batch.poll() is None
-        time.sleep(0.01)
-    ((kernel, ),) = reader.query("SELECT process_id FROM run").to_pandas().to_numpy()
+    held, kernel = _hold_when_begun(store.path, batch)
     batch.send_signal(how)
     if how == signal.SIGKILL:
-        os.kill(int(kernel), how)
+        os.kill(kernel, how)
+    time.sleep(0.5)  # until it has heard: it also wants to say in the store how it ended
+    held.close()
     _, said = batch.communicate(timeout=60)
     while how == signal.SIGKILL and Path(f"/proc/{kernel}").exists():
         time.sleep(0.01)
@@ -156,6 +155,22 @@ def test_a_stopped_batch_is_told_as_it_ended_and_the_next_one_ends_the_work(
     done = workbench(*flags)
     assert done.returncode == 0, done.stderr
     assert reader.alerts(state="open").num_rows == 120
+
+
+def _hold_when_begun(path: Path, batch: subprocess.Popen) -> tuple[duckdb.DuckDBPyConnection, int]:
+    """A connection that keeps the batch from recording anything more than that its run has begun, and the kernel's process."""
+    while True:
+        assert batch.poll() is None
+        time.sleep(0.01)
+        try:
+            held = duckdb.connect(str(path), read_only=True)
+        except duckdb.IOException:  # not there yet, or being written
+            continue
+        found = held.execute("SELECT process_id FROM run").fetchall()
+        if found:
+            assert held.execute("SELECT count(*) FROM shard").fetchone() == (0,)
+            return held, int(found[0][0])
+        held.close()
 
 
 def test_a_batch_waits_for_a_reader_of_duckdbs_own_and_says_for_whom(

@@ -311,6 +311,6 @@ def test_what_paces_the_scan_is_no_trigger(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(int((numbers < 0).sum()) for numbers, _ in paced._databases) == 1
     secret = token(paced, "acme_token")
     text = b"\x01\x02 " + secret + b" \x01\x02\x01\x02"
-    numbers, ends = paced.hits(memoryview(text), paced.scratch())
-    assert len(numbers) == len(ends) > 0 and (numbers >= 0).all()
+    found = paced.hits(memoryview(text), paced.scratch())
+    assert len(found.triggers) == len(found.ends) > 0 and (found.triggers >= 0).all()
     assert scan_texts(paced, text) == scan_texts(_HOUSE, text) != []

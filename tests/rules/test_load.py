@@ -137,8 +137,8 @@ def test_lint_goes_on_where_loading_found_something_elsewhere() -> None:
         ("        min_entropy: 9\n", "got min_entropy=9, expected a number of at most 8, do write one within the limit"),
         ("        placeholders: maybe\n", "got placeholders='maybe', expected drop or keep, do write one of these"),
         ("    overlaps: {Acme-Id: both}\n", "got the name Acme-Id in overlaps, expected a secret type's name, or *, do "),
-        ("    tests: {match: [{text: a, formt: v1}]}\n", "got the unknown field formt, expected a field of the rule language, do "
-         "write format"),
+        ("    tests: {match: [{text: a, formt: v1}]}\n", ("got the unknown field formt, expected a field of the rule language, do "
+         "write format")),
         ("    tests: {match: [7]}\n", "got match=7, expected a text"),
         ("pairs:\n  - {type: p, name: P, parts: [acme_token, acme_token]}\n",
          "p: got the part acme_token twice, expected different secret types, do remove or correct one of them"),

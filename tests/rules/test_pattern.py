@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.rules.load import compile_re2
-from workbench.rules.pattern import PatternError, UNBOUNDED, generate, lengths, literal_prefix, parse, triggers
+from workbench.rules.pattern import UNBOUNDED, PatternError, generate, lengths, literal_prefix, parse, triggers
 
 PATTERNS = [
     r"gh[pousr]_[A-Za-z0-9]{36}",

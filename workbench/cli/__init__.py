@@ -30,8 +30,12 @@ app = typer.Typer(
 def _print_version(asked: bool) -> None:
     if asked:
         from workbench import __version__
+        from workbench.engine.repeats import IS_COMPILED
 
         typer.echo(__version__)
+        if not IS_COMPILED:
+            typer.echo("without its compiled part, so scans take a third longer: install a C compiler, then install again",
+                       err=True)
         raise typer.Exit
 
 

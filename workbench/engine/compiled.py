@@ -23,6 +23,7 @@ import re2
 from workbench.engine import kept
 from workbench.engine.compilation import MOST_TOKEN_BYTES, Bearings, Search, compile_rules
 from workbench.engine.names import Names
+from workbench.engine.repeats import Context, Hits, as_they_stand, condense
 from workbench.engine.sieve import Sieve
 from workbench.engine.triggers import ALNUM, Target, spelled
 from workbench.errors import RulesError
@@ -172,8 +173,23 @@ class CompiledRules:
         """Working memory for one scanning thread."""
         return [hyperscan.Scratch(database) for _, database in self._databases]
 
-    def hits(self, buffer: memoryview, scratch: list[hyperscan.Scratch]) -> tuple[np.ndarray, np.ndarray]:
-        """Trigger numbers and end offsets (int64, bytes) of every trigger in ``buffer``, in no particular order."""
+    def hits(self, buffer: memoryview, scratch: list[hyperscan.Scratch], starts: np.ndarray | None = None,
+             stops: np.ndarray | None = None) -> Hits:
+        """Every trigger in ``buffer``, which has blobs between ``starts`` and ``stops`` and may have bytes between them; all
+        of it is one blob where they are not given.
+
+        What repeats in it is searched once (:mod:`workbench.engine.repeats`).
+        """
+        condensed = condense(buffer, int(self.trigger_lengths.max()))
+        triggers, ends = self._found(buffer if condensed is None else memoryview(condensed.text), scratch)
+        if condensed is None:
+            return as_they_stand(triggers, ends)
+        if starts is None or stops is None:
+            starts, stops = np.array([0]), np.array([len(buffer)])
+        return condensed.spread(triggers, ends, self.context, starts, stops)
+
+    def _found(self, text: memoryview, scratch: list[hyperscan.Scratch]) -> tuple[np.ndarray, np.ndarray]:
+        """Trigger numbers and end offsets of every trigger in ``text``, by end, then trigger."""
         found: list[np.ndarray] = []
         for (numbers, database), room in zip(self._databases, scratch, strict=True):
             pairs: list[int] = []
@@ -183,13 +199,25 @@ class CompiledRules:
                        add: Callable[[int], None] = add) -> None:
                 add(end << 16 | trigger)
 
-            database.scan(buffer, match_event_handler=on_hit, scratch=room)
+            database.scan(text, match_event_handler=on_hit, scratch=room)
             packed = np.array(pairs, dtype=np.int64)
             triggers = numbers[packed & 0xFFFF]
             of_triggers = triggers >= 0  # not of what only paces the scan
-            found.append(np.stack((triggers[of_triggers], packed[of_triggers] >> 16)))
-        both = np.concatenate(found, axis=1) if len(found) > 1 else found[0]
-        return both[0], both[1]
+            found.append((packed[of_triggers] & ~0xFFFF) | triggers[of_triggers])
+        every = np.concatenate(found)
+        every.sort()
+        return every & 0xFFFF, every >> 16
+
+    @cached_property
+    def context(self) -> Context:
+        """How far round a hit :meth:`plausible` and the sieve look."""
+        before, after = self.sieve.reach()
+        looked_at = ~self._allowed.all(axis=2)  # by trigger and place
+        for column, place in enumerate(self.places.tolist()):
+            asks = looked_at[:, column]
+            before = np.where(asks, np.maximum(before, -place), before)
+            after = np.where(asks, np.maximum(after, place + 1), after)
+        return Context(self.trigger_lengths, np.maximum(before, self.trigger_lengths), after)
 
     def plausible(self, values: np.ndarray, triggers: np.ndarray, ends: np.ndarray, first: np.ndarray,
                   last: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from workbench.content import Piece, pieces
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.matcher import BlobMatcher, Match, TooMuchWork
 from workbench.engine.pairs import FoundPair, NearMiss, find_pairs
+from workbench.engine.repeats import Hits
 from workbench.engine.trace import Trace
 from workbench.engine.utf16 import Utf16Text, is_utf16
 from workbench.schemas import SCAN_RESULTS
@@ -94,28 +95,32 @@ def _hits(values: memoryview, starts: np.ndarray, stops: np.ndarray, left_out: s
 
     Without ``keep_all``, only those with something beside them that a match could have; keywords, which are no
     candidates themselves, in any case only where the sieve sees one near."""
-    found = []
+    found: list[Hits] = []
     for first, last in _stretches(starts, stops, left_out):
         low, high = int(starts[first]), int(stops[last - 1])
         if low < high:
-            triggers, ends = ruleset.hits(values[low:high], scratch)
-            if len(triggers):
-                found.append((triggers, ends + low))
+            hits = ruleset.hits(values[low:high], scratch, starts[first:last] - low, stops[first:last] - low)
+            known = sum(len(f.ends) for f in found)
+            found.append(Hits(hits.triggers, hits.ends + low, hits.firsts + known))
     if not found:
         none = np.empty(0, np.int64)
         return none, none, none
-    triggers = np.concatenate([f[0] for f in found])
-    ends = np.concatenate([f[1] for f in found])
-    order = np.lexsort((triggers, ends))
-    triggers, ends = triggers[order], ends[order]
+    triggers, ends, firsts = (np.concatenate(column) for column in zip(*found, strict=True))
     blobs = np.searchsorted(starts, ends - 1, "right") - 1
     # The buffer runs on from blob to blob: a trigger that began in the one before is no trigger.
-    left = np.flatnonzero((ends - ruleset.trigger_lengths[triggers] >= starts[blobs]) & (ends <= stops[blobs]))
+    stands = (ends - ruleset.trigger_lengths[triggers] >= starts[blobs]) & (ends <= stops[blobs])
     data = np.frombuffer(values, np.uint8)
-    if not keep_all:
+    if keep_all:
+        left = np.flatnonzero(stands)
+    else:  # what is asked of a hit has one answer for all that have the same bytes round them
+        left = np.flatnonzero(stands & (firsts == np.arange(len(firsts))))
         left = left[ruleset.plausible(data, triggers[left], ends[left], starts[blobs[left]], stops[blobs[left]])]
     left = left[ruleset.sieve.passes(data, triggers[left], ends[left], starts[blobs[left]], stops[blobs[left]],
                                      keywords_only=keep_all)]
+    if not keep_all:
+        passed = np.zeros(len(firsts), bool)
+        passed[left] = True
+        left = np.flatnonzero(stands & passed[firsts])
     return blobs[left], triggers[left], ends[left]
 
 

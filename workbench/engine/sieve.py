@@ -71,6 +71,14 @@ class Sieve:
                                                                 zip(targets[trigger], row, strict=True) if n]).T
         self._lengths = lengths
 
+    def reach(self) -> tuple[np.ndarray, np.ndarray]:
+        """How far before and after a hit's end the sieve looks, by trigger, in bytes; 0 where it does not ask."""
+        _, before, after, newlines = self._asked
+        margin = np.where(newlines > 0, NEAR_LINE_BYTES, 0)
+        none = np.zeros((len(before), 1), np.int64)
+        far = [np.concatenate([side + margin, none], axis=1).max(axis=1) for side in (before, after)]
+        return far[0], far[1]
+
     def passes(self, values: np.ndarray, triggers: np.ndarray, ends: np.ndarray, first: np.ndarray,
                last: np.ndarray, *, keywords_only: bool = False) -> np.ndarray:
         """Which hits may mean a candidate (bool): all but those whose formats were asked for, and none stands near.

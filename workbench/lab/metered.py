@@ -12,6 +12,7 @@ import hyperscan
 import numpy as np
 
 from workbench.engine.compiled import CompiledRules
+from workbench.engine.repeats import Hits
 from workbench.rules.rule import RuleSet
 
 Heard = list[tuple[int, int, np.ndarray]]
@@ -41,20 +42,21 @@ class MeteredRules(CompiledRules):
             with self._lock:
                 self._scan_s += time.thread_time() - started
 
-    def hits(self, buffer: memoryview, scratch: list[hyperscan.Scratch]) -> tuple[np.ndarray, np.ndarray]:
+    def hits(self, buffer: memoryview, scratch: list[hyperscan.Scratch], starts: np.ndarray | None = None,
+             stops: np.ndarray | None = None) -> Hits:
         heard: Heard | None = getattr(self._local, "heard", None)
         if heard is None:
-            return super().hits(buffer, scratch)
+            return super().hits(buffer, scratch, starts, stops)
         started = time.thread_time()
-        triggers, ends = super().hits(buffer, scratch)
+        found = super().hits(buffer, scratch, starts, stops)
         taken = time.thread_time() - started
         with self._lock:
             self._trigger_s += taken
-            self._hits += len(triggers)
-        if len(ends):
+            self._hits += len(found.triggers)
+        if len(found.ends):
             address = np.frombuffer(buffer, np.uint8).__array_interface__["data"][0]
-            heard.append((address, len(buffer), ends))
-        return triggers, ends
+            heard.append((address, len(buffer), found.ends))
+        return found
 
     def meter(self) -> tuple[float, float, int]:
         """What was used up to now, for :meth:`since`."""

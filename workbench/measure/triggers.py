@@ -52,8 +52,7 @@ def trigger_rates(batches: Iterable[pa.RecordBatch], rules: CompiledRules) -> li
     for batch in batches:
         content = batch.column(batch.schema.get_field_index("content"))
         for piece in _pieces(content):
-            numbers, _ = rules.hits(piece, scratch)
-            counts += np.bincount(numbers, minlength=len(counts))
+            counts += np.bincount(rules.hits(piece, scratch).triggers, minlength=len(counts))
             scanned += len(piece)
     hits: Counter[int] = Counter()
     for number, targets in enumerate(rules.targets):

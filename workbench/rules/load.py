@@ -100,8 +100,8 @@ def read(paths: Sequence[Path | str], *, memory: Memory | None = None) -> Loaded
     files = rule_files(places)
     if not files:
         shown = ", ".join(str(p) for p in places)
-        raise RulesError([f"{shown}: got no *.yaml file, expected at least one rule, do add a provider's file "
-                          "(an empty rule set must not report that nothing was found)"])
+        raise RulesError([(f"{shown}: got no *.yaml file, expected at least one rule, do add a provider's file "
+                          "(an empty rule set must not report that nothing was found)")])
     return check_sources([(str(f), _read_text(f)) for f in files], memory=memory)
 
 

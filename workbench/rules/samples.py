@@ -41,9 +41,9 @@ def make_sample(secret_type: SecretType, index: int, *, seed: int | str,
             return token
         refused[stage] = refused.get(stage, 0) + 1
     worst = max(refused, key=lambda k: refused[k])
-    raise RulesError([f"{secret_type.type}: got no sample of format {fmt.label} in {_TRIES} tries ({worst} refused "
+    raise RulesError([(f"{secret_type.type}: got no sample of format {fmt.label} in {_TRIES} tries ({worst} refused "
                       f"{refused[worst]}), expected its checks to pass what its pattern makes, do narrow the pattern or "
-                      "give sample: a pattern to make samples from"])
+                      "give sample: a pattern to make samples from")])
 
 
 def spoil_checksum(secret_type: SecretType, index: int, *, seed: int | str) -> bytes:
