@@ -23,7 +23,7 @@ import re2
 from workbench.engine import kept
 from workbench.engine.compilation import MOST_TOKEN_BYTES, Bearings, Search, compile_rules
 from workbench.engine.names import Names
-from workbench.engine.repeats import Context, Hits, as_they_stand, condense
+from workbench.engine.repeats import LEAST_TRIGGERS, Context, Hits, as_they_stand, condense
 from workbench.engine.sieve import Sieve
 from workbench.engine.triggers import ALNUM, Target, spelled
 from workbench.errors import RulesError
@@ -180,7 +180,8 @@ class CompiledRules:
 
         What repeats in it is searched once (:mod:`workbench.engine.repeats`).
         """
-        condensed = condense(buffer, int(self.trigger_lengths.max()))
+        pays = len(self.expressions) >= LEAST_TRIGGERS
+        condensed = condense(buffer, int(self.trigger_lengths.max())) if pays else None
         triggers, ends = self._found(buffer if condensed is None else memoryview(condensed.text), scratch)
         if condensed is None:
             return as_they_stand(triggers, ends)

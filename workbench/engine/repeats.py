@@ -29,6 +29,9 @@ LEAST_REPEAT = 192
 LEAST_BUFFER = 4096
 """Below this size of a buffer, in bytes, nothing is looked for."""
 
+LEAST_TRIGGERS = 16
+"""Rules of fewer triggers are searched as fast as repeats are found (0.14 and 0.17 s for 870 MB)."""
+
 _HIT = np.dtype([("end", "<i8"), ("trigger", "<i8"), ("blob", "<i8"), ("first", "<i8")])
 _SEGMENT_BYTES, _REPEAT_BYTES = 16, 24
 
