@@ -36,7 +36,7 @@ SHARD_BYTES = 64 << 20
 
 def as_lz4(source: Path, folder: Path) -> Path:
     """The corpus ``source`` with its blobs rewritten as the project writes them: LZ4, row groups of 64 MiB, pages of
-    4 MiB, no dictionary and no statistics on ``content``."""
+    12 MiB, no dictionary and no statistics on ``content``."""
     corpus = Corpus.open(source)
     (folder / "blobs").mkdir(parents=True)
     shutil.copytree(source / "locations", folder / "locations")

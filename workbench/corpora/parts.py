@@ -31,9 +31,10 @@ _MAX_ROWS = 1 << 20
 _ID_DIGITS = 40
 _MAX_VALUE_BYTES = (1 << 31) - 1
 """Parquet counts a value's bytes in 31 bits."""
-_PAGE_BYTES, _PAGE_BLOBS = 4 << 20, 16
+_PAGE_BYTES, _PAGE_BLOBS = 12 << 20, 16
 """A page ends at the first multiple of so many blobs past so many bytes. A scan takes a page at a time, and pays for
-each what does not grow with it; encoding and decoding hold whole pages."""
+each what does not grow with it, with the interpreter held: pages of 12 MiB took a sixth less time on two threads than
+those of 4. What repeats is found within a page. Encoding and decoding hold whole pages."""
 
 BLOB_OPTIONS: dict[str, Any] = {
     "compression": "lz4", "use_dictionary": False, "write_statistics": ["size"], "data_page_size": _PAGE_BYTES,
