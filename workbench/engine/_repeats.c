@@ -38,12 +38,12 @@ static inline uint64_t load(const uint8_t *p) {
     return v;
 }
 
-static inline uint32_t slot_of(const uint8_t *p) {
+static inline uint64_t hash_of(const uint8_t *p) {
     uint64_t x = (load(p) * 0x9E3779B185EBCA87ull) ^ (load(p + 8) * 0xC2B2AE3D27D4EB4Full) ^
                  (load(p + 16) * 0x165667B19E3779F9ull) ^ (load(p + 24) * 0x27D4EB2F165667C5ull);
     x ^= x >> 29;
     x *= 0xBF58476D1CE4E5B9ull;
-    return (uint32_t)(x >> (64 - HASH_BITS));
+    return x;
 }
 
 /* How many bytes from `a` and from `b` on are equal, at most `most`. */
@@ -72,7 +72,9 @@ static inline int64_t equal_before(const uint8_t *a, const uint8_t *b, int64_t m
 /* The repeats of `text`, each at least `least` bytes, in order and apart; -1 when memory is short. A line's first bytes are
  * looked up where nothing is known yet to repeat. What was compared is passed over, so no byte is compared often. */
 static int64_t find_repeats(const uint8_t *text, int64_t length, int64_t least, Repeat **found) {
-    uint32_t *lines = calloc((size_t)1 << HASH_BITS, sizeof(uint32_t)); /* where such a line began, counted from 1 */
+    /* Where such a line began, counted from 1, above 32 bits of its hash: most lines that share a slot are told apart by
+     * these, with no look at text that has long left the cache. */
+    uint64_t *lines = calloc((size_t)1 << HASH_BITS, sizeof(uint64_t));
     int64_t room = 256, count = 0, covered = 0, done = 0, position = 0, asked = LOOK_AFTER;
     Repeat *out = malloc((size_t)room * sizeof(Repeat));
     if (lines == NULL || out == NULL) goto failed;
@@ -81,8 +83,9 @@ static int64_t find_repeats(const uint8_t *text, int64_t length, int64_t least, 
             if (covered < position / LEAST_SHARE) break;
             asked = position + LOOK_AFTER;
         }
-        uint32_t slot = slot_of(text + position);
-        int64_t from = (int64_t)lines[slot] - 1;
+        uint64_t hash = hash_of(text + position);
+        uint64_t slot = hash >> (64 - HASH_BITS), known = lines[slot];
+        int64_t from = (uint32_t)known == (uint32_t)hash ? (int64_t)(known >> 32) - 1 : -1;
         int64_t distance = position - from, after = 0;
         if (from >= 0) {
             int64_t most = length - position < distance ? length - position : distance;
@@ -106,7 +109,7 @@ static int64_t find_repeats(const uint8_t *text, int64_t length, int64_t least, 
                 position += after;
             }
         } else {
-            lines[slot] = (uint32_t)(position + 1);
+            lines[slot] = (uint64_t)(position + 1) << 32 | (uint32_t)hash;
         }
         int64_t next = position + (position == done ? 0 : STEP);
         if (next >= length) break;
