@@ -29,8 +29,8 @@ typedef struct {
 #define HASH_BITS 15
 #define HASHED 32             /* bytes of a line's start that are looked up */
 #define STEP 128              /* bytes from one line that is looked up to the next: a walk through a copy soon falls in step */
-#define LOOK_AFTER (1 << 20) /* bytes after which it is asked whether looking pays, and after as many again */
-#define LEAST_SHARE 8         /* it pays from an eighth on */
+#define LOOK_AFTER (512 << 10) /* bytes after which it is asked whether looking pays, and after as many again */
+#define LEAST_SHARE 4         /* it pays from about a quarter on */
 
 static inline uint64_t load(const uint8_t *p) {
     uint64_t v;
