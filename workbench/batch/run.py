@@ -136,6 +136,7 @@ def _run(plan: BatchPlan, scans: _Scans, report: RunReport, seed: str | None, wa
             compiled = _compile_groups(plan)
             scans.start(compiled)
             report.canaries = _canary(plan, compiled, seed)
+            scans.go_on()
             wait([opening])
             stopped = None
         except BaseException as error:  # noqa: BLE001  an interrupt too: the run that was begun meanwhile is to say so
@@ -228,15 +229,24 @@ class _Scans:
         self._running: dict[Future[Scanned], ShardWork] = {}
 
     def start(self, compiled: Mapping[tuple[str, ...], CompiledRules]) -> None:
+        """Begin, on all threads but one, which makes and scans the canary meanwhile: with more of them than there are
+        cores each waits for the interpreter longer than it works."""
         self._compiled = compiled
-        for _ in range(self._plan.params.thread_count + 1):
+        for _ in range(max(1, self._plan.params.thread_count - 1)):
             self._submit()
 
-    def _submit(self) -> None:
+    def go_on(self) -> None:
+        """Use all threads."""
+        while len(self._running) <= self._plan.params.thread_count and self._submit():
+            pass
+
+    def _submit(self) -> bool:
+        """Begin the next shard, if there is one."""
         for work in self._waiting:
             future = self._pool.submit(scan_shard, work, self._compiled[work.rules], self._plan.params.most_blob_bytes)
             self._running[future] = work
-            return
+            return True
+        return False
 
     @property
     def are_over(self) -> bool:
