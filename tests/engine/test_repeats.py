@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import rules_of
 from workbench.engine import repeats
 from workbench.engine.compiled import CompiledRules
 from workbench.engine.repeats import LEAST_REPEAT, Context, condense
@@ -137,6 +138,48 @@ def test_wrong_columns_are_refused() -> None:
         with pytest.raises(ValueError, match="Expected"):
             found.spread(np.array(triggers), np.array(ends), context, *borders)
     assert repr(found).startswith("Condensed(") and "return" not in repr(found)
+
+
+@compiled_part
+def test_copies_of_lines_of_one_length_are_found() -> None:
+    """Only some lines are looked up; those of a copy are soon the same ones as those of its source."""
+    easy = b"".join(b"line %d of what repeats\n" % k for k in range(3_000))
+    period = b"".join(b"%03d\n" % k for k in range(65))
+    text = easy * 2 + period * 4_000
+    found = condense(memoryview(text), LONGEST)
+    assert found is not None
+    assert len(found.text) < len(easy) + 20_000
+
+
+@compiled_part
+@pytest.mark.parametrize("wrong", [[(10, 0, 8), (10, 10, 8)], [(10, 4, 8)], [(20, 0, 8), (10, 0, 8)], [(10, -1, 5)], [(10, 0, 0)]])
+def test_repeats_that_are_none_are_refused(wrong: list[tuple[int, int, int]]) -> None:
+    one = np.array([2])
+    segments = np.array([(0, 100)], np.int64).tobytes()
+    found = repeats.Condensed(b" " * 100, segments, np.array(wrong, np.int64).tobytes())
+    with pytest.raises(ValueError, match="repeats in order"):
+        found.spread(np.array([0]), np.array([5]), Context(one, one, one), np.array([0]), np.array([100]))
+
+
+@compiled_part
+def test_a_keyword_that_is_not_ascii_has_the_length_of_its_bytes() -> None:
+    """Its hits across a repeat's border stand in a segment, and its window begins where it does."""
+    words = ["\u043f\u0430\u0440\u043e\u043b\u044c", *(f"word{k}" for k in range(16))]
+    rules = CompiledRules(rules_of(f"""
+provider: Bee
+secrets:
+  - type: bee_key
+    name: Bee Key
+    formats: [{{pattern: '[0-9a-f]{{32}}', placeholders: keep, near: {{keywords: {words}, window: {{bytes: 40}}}}}}]
+"""))
+    rng = random.Random(7)
+    block = b"".join(b"text %s of it\n" % (b"x" * rng.randrange(30)) for _ in range(300))
+    secret = b"%032x" % rng.getrandbits(128)
+    half, whole = words[0][:3].encode(), words[0].encode()
+    texts = block + half + b"\n" + block, block + whole + b" = " + secret + b"\n" + block
+    rows = [r for out in scan_batches([blob_batch([(str(k), t) for k, t in enumerate(texts)])], rules) for r in out.to_pylist()]
+    assert [m["token"] for r in rows for m in r["matches"]] == [secret]
+    assert int(rules.trigger_lengths.max()) == len(whole)
 
 
 @compiled_part

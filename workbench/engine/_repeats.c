@@ -28,7 +28,10 @@ typedef struct {
 
 #define HASH_BITS 15
 #define HASHED 32             /* bytes of a line's start that are looked up */
-#define STEP 128              /* bytes from one line that is looked up to the next: a walk through a copy soon falls in step */
+/* Bytes from one line that is looked up to the next, at least and how many more by the line's hash: so a walk through a
+ * copy soon falls in step with the one through its source, whatever its lines' lengths are. */
+#define STEP_LEAST 64
+#define STEP_MORE 128
 #define LOOK_AFTER (512 << 10) /* bytes after which it is asked whether looking pays, and after as many again */
 #define LEAST_SHARE 4         /* it pays from about a quarter on */
 
@@ -93,6 +96,7 @@ static int64_t find_repeats(const uint8_t *text, int64_t length, int64_t least, 
         }
         if (after >= HASHED) {
             int64_t most = position - done < from ? position - done : from;
+            if (most > distance) most = distance; /* else the walk could go back, again and again */
             int64_t before = equal_before(text + from, text + position, most);
             int64_t size = before + after < distance ? before + after : distance;
             if (size >= least) {
@@ -111,7 +115,7 @@ static int64_t find_repeats(const uint8_t *text, int64_t length, int64_t least, 
         } else {
             lines[slot] = (uint64_t)(position + 1) << 32 | (uint32_t)hash;
         }
-        int64_t next = position + (position == done ? 0 : STEP);
+        int64_t next = position + (position == done ? 0 : STEP_LEAST + (int64_t)(hash % STEP_MORE));
         if (next >= length) break;
         const uint8_t *end = memchr(text + next, '\n', (size_t)(length - next));
         if (end == NULL) break;
@@ -132,7 +136,7 @@ static PyObject *condense(PyObject *self, PyObject *args) {
     Py_buffer buffer;
     Py_ssize_t least, margin;
     if (!PyArg_ParseTuple(args, "y*nn", &buffer, &least, &margin)) return NULL;
-    if (buffer.len > UINT32_MAX - 1 || margin < 0 || least <= 2 * margin) {
+    if (buffer.len > UINT32_MAX - 1 || margin < 0 || least < 1 || margin > (least - 1) / 2) {
         PyBuffer_Release(&buffer);
         PyErr_SetString(PyExc_ValueError, "Expected a buffer below 4 GiB and repeats longer than two margins");
         return NULL;
@@ -299,8 +303,15 @@ static PyObject *spread(PyObject *self, PyObject *args) {
     Hits hits = {NULL, 0, 0};
     int problem = b[1].len != b[0].len || b[5].len != b[4].len || b[6].len != b[4].len || b[8].len != b[7].len || g.blobs == 0;
     for (int64_t k = 0; !problem && k < g.hits; k++) problem = g.triggers[k] < 0 || g.triggers[k] >= g.triggers_known;
+    for (int64_t k = 0; !problem && k < g.triggers_known; k++) problem = g.lengths[k] < 1;
+    for (int64_t k = 0; !problem && k < g.segment_count; k++) problem = g.segments[k].size < 0;
+    for (int64_t k = 0, end = 0; !problem && k < g.repeat_count; end = g.repeats[k].at + g.repeats[k].size, k++) {
+        Repeat r = g.repeats[k]; /* a source that ends before its repeat is what makes copying end */
+        problem = r.from < 0 || r.size < 1 || r.at < end || r.from > r.at || r.size > r.at - r.from;
+    }
     if (problem) {
-        PyErr_SetString(PyExc_ValueError, "Expected columns of one length, a blob, and triggers that are known");
+        PyErr_SetString(PyExc_ValueError,
+                        "Expected columns of one length, a blob, triggers that are known, and repeats in order");
         goto done;
     }
     Py_BEGIN_ALLOW_THREADS

@@ -26,6 +26,7 @@ class CompiledPart(BuildHookInterface):
         from setuptools.errors import BaseError, CCompilerError
 
         place = Path(self.root if version == "editable" else tempfile.mkdtemp())
+        (place / FILE).unlink(missing_ok=True)  # one of an older source is worse than none
         try:
             _compile(Path(self.root), place / FILE)
         except (BaseError, CCompilerError, OSError) as problem:  # no compiler, or one that lacks Python's headers
@@ -50,5 +51,4 @@ def _compile(root: Path, to: Path) -> None:
         command.ensure_finalized()
         command.run()
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.unlink(missing_ok=True)  # one that is loaded stays whole for who has it
         to.write_bytes(Path(command.get_ext_fullpath(NAME)).read_bytes())

@@ -94,7 +94,7 @@ def _add(number: int, fmt: Format, search: Search, is_encoded: bool, table: Trig
     elif search == "near":
         assert fmt.near is not None
         for word in fmt.near.keywords:
-            table.add(spelled(word), True, len(word), Target(number, 0, 0, is_keyword=True))
+            table.add(spelled(word), True, len(word.encode()), Target(number, 0, 0, is_keyword=True))
 
 
 def _add_encoded(number: int, fmt: Format, table: TriggerTable) -> None:
