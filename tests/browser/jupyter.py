@@ -131,6 +131,7 @@ class Notebook:
 
     def __init__(self, page: Page, server: Server, name: str) -> None:
         self.page = page
+        self.file = server.folder / name
         page.goto(server.address(name))
         self._ready()
 
@@ -166,7 +167,13 @@ class Notebook:
         self.page.locator(".lm-Menu-itemLabel").get_by_text(item, exact=True).click()
 
     def save(self) -> None:
+        """Save, and wait for it: who reloads before has the notebook as it was."""
+        before = self.file.stat().st_mtime_ns
         self.menu("File", "Save Notebook")
+        until = time.monotonic() + CELL_S
+        while self.file.stat().st_mtime_ns == before:
+            assert time.monotonic() < until, f"{self.file.name} was not saved"
+            self.page.wait_for_timeout(50)
 
     def reload(self) -> None:
         self.page.reload()
