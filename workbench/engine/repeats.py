@@ -1,6 +1,6 @@
 """Repeats: a stretch of content that stands earlier in the same buffer is not searched a second time.
 
-Revisions of a file stand side by side in a corpus, and three quarters of a history's bytes are such repeats. What is left
+Revisions of a file stand side by side in a corpus, and two thirds of a history's bytes are such repeats. What is left
 is copied together (the condensed text) and searched; every hit inside a repeat follows from the one in its source. Hits
 are the same, to the byte, as those of the whole buffer: a hit that no repeat holds whole lies whole in a segment.
 
